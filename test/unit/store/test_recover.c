@@ -1,0 +1,319 @@
+/*
+ * Goal: a start finds what is there: a torn tail is cut, damage elsewhere is
+ * told and passed over, a lost index is filled again; verify and fsck find
+ * what was damaged.
+ * Method: segments on a world in memory whose bytes are changed between two
+ * starts.
+ */
+#include "fake_store.h"
+#include "ipld/block.h"
+#include "store/segment.h"
+#include "store/store_priv.h"
+
+#include "test.h"
+
+enum { COUNT = 60, LEN = 700 };
+
+struct fixture {
+    struct fake_world world;
+    struct store *store;
+    struct block *block[COUNT];
+};
+
+static const struct store_config config = {.segment_bytes = 16384};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    world_init(&f->world, 5);
+    assert_int_equal(fs_open(&f->world, &config, &f->store), OK);
+    for (unsigned i = 0; i < COUNT; i++) {
+        f->block[i] = fs_raw(i, LEN);
+        assert_int_equal(
+            fs_put(&f->world, f->store, f->block[i], STORE_UNSYNCED, NULL), OK);
+    }
+    assert_int_equal(fs_flush(&f->world, f->store), OK);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    fs_close(&f->world, f->store);
+    world_release(&f->world);
+    for (unsigned i = 0; i < COUNT; i++)
+        block_unref(f->block[i]);
+    free(f);
+    return 0;
+}
+
+static unsigned good(struct fixture *f)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < COUNT; i++)
+        count += fs_is_good(&f->world, f->store, &f->block[i]->cid) ? 1 : 0;
+    return count;
+}
+
+static void open_again(struct fixture *f)
+{
+    assert_int_equal(fs_open(&f->world, &config, &f->store), OK);
+    world_run(&f->world);
+}
+
+static struct fake_file *file_of(struct fixture *f, unsigned i,
+                                 struct store_stat *ret_stat)
+{
+    char name[SEGMENT_NAME_MAX];
+
+    assert_int_equal(store_stat(f->store, &f->block[i]->cid.hash, ret_stat),
+                     OK);
+    segment_name(ret_stat->segment, name);
+    return world_file(&f->world, name);
+}
+
+static void torn_tail_is_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct store_stats stats;
+    struct store_stat st;
+    struct fake_file *file = file_of(f, COUNT - 1, &st);
+
+    fs_close(&f->world, f->store);
+    /* Half a record, as a power cut leaves it. */
+    size_t len = file->len;
+    memmove(file->data + len, file->data + SEGMENT_HEADER_BYTES, 300);
+    file->len += 300;
+    open_again(f);
+    store_stats(f->store, &stats);
+    assert_int_equal(stats.cut_bytes, 300);
+    assert_int_equal(stats.problems, 0);
+    assert_int_equal(file->len, len);
+    assert_int_equal(good(f), COUNT);
+    fs_recount(&f->world, f->store);
+}
+
+static void damage_elsewhere_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct store_stats stats;
+    struct store_stat st;
+    struct store_problem p;
+    struct fake_file *file = file_of(f, 5, &st);
+
+    fs_close(&f->world, f->store);
+    file->data[st.offset] ^= 1; /* the header of a record */
+    world_lose_index(&f->world);
+    open_again(f);
+    world_pass(&f->world, 100);
+    store_stats(f->store, &stats);
+    assert_false(stats.rebuilding);
+    assert_true(stats.was_rebuilt);
+    assert_int_equal(stats.problems, 1);
+    assert_true(store_problem(f->store, 0, &p));
+    assert_int_equal(p.kind, STORE_BAD_RECORD);
+    assert_int_equal(p.segment, st.segment);
+    assert_int_equal(p.offset, st.offset);
+    assert_false(store_problem(f->store, 1, &p));
+    assert_int_equal(good(f), COUNT - 1);
+    fs_recount(&f->world, f->store);
+}
+
+static void lost_index_is_filled(void **state)
+{
+    struct fixture *f = *state;
+    struct store_stats stats;
+    struct block *b = fs_raw(1000, 10);
+
+    fs_close(&f->world, f->store);
+    world_lose_index(&f->world);
+    assert_int_equal(fs_open(&f->world, &config, &f->store), OK);
+    store_stats(f->store, &stats);
+    assert_true(stats.rebuilding);
+    /* Until it is done nothing is taken. */
+    assert_int_equal(fs_put(&f->world, f->store, b, 0, NULL), E_AGAIN);
+    world_run(&f->world);
+    store_stats(f->store, &stats);
+    assert_false(stats.rebuilding);
+    assert_int_equal(stats.blocks, COUNT);
+    assert_int_equal(stats.rebuilt_bytes,
+                     stats.bytes_on_disk -
+                         (uint64_t)stats.segments * SEGMENT_HEADER_BYTES);
+    assert_true(fs_saw(f->store, STORE_EVENT_WRITABLE));
+    assert_int_equal(good(f), COUNT);
+    assert_int_equal(fs_put(&f->world, f->store, b, 0, NULL), OK);
+    fs_recount(&f->world, f->store);
+    /* It is complete: the next start needs no second one. */
+    fs_close(&f->world, f->store);
+    open_again(f);
+    store_stats(f->store, &stats);
+    assert_false(stats.was_rebuilt);
+    assert_int_equal(stats.replayed_bytes, 0);
+    assert_int_equal(stats.blocks, COUNT + 1);
+    block_unref(b);
+}
+
+static void interrupted_rebuild_begins_again(void **state)
+{
+    struct fixture *f = *state;
+    struct store_stats stats;
+
+    fs_close(&f->world, f->store);
+    world_lose_index(&f->world);
+    assert_int_equal(fs_open(&f->world, &config, &f->store), OK);
+    for (unsigned i = 0; i < 5; i++)
+        (void)world_step(&f->world);
+    fs_close(&f->world, f->store);
+    open_again(f);
+    store_stats(f->store, &stats);
+    assert_true(stats.was_rebuilt);
+    assert_false(stats.rebuilding);
+    assert_int_equal(stats.blocks, COUNT);
+    assert_int_equal(good(f), COUNT);
+    fs_recount(&f->world, f->store);
+}
+
+static void verify_finds_bad_bytes(void **state)
+{
+    struct fixture *f = *state;
+    struct store_check_op op = {.bad = 0};
+    struct store_stat st;
+    struct fake_file *file = file_of(f, 7, &st);
+
+    assert_int_equal(fs_verify(&f->world, f->store, &op), OK);
+    assert_int_equal(op.blocks, COUNT);
+    assert_int_equal(op.bad, 0);
+    file->data[st.offset + 60] ^= 1;
+    op = (struct store_check_op){.bad = 0};
+    assert_int_equal(fs_verify(&f->world, f->store, &op), OK);
+    assert_int_equal(op.blocks, COUNT - 1);
+    assert_int_equal(op.bad, 1);
+    assert_false(store_has(f->store, &f->block[7]->cid.hash));
+    assert_true(fs_saw(f->store, STORE_EVENT_QUARANTINED));
+    /* From a later place on. */
+    op = (struct store_check_op){.segment = 2, .offset = 0};
+    assert_int_equal(fs_verify(&f->world, f->store, &op), OK);
+    assert_true(op.blocks < COUNT - 1);
+    fs_recount(&f->world, f->store);
+    /* It stays in quarantine over a start. */
+    fs_close(&f->world, f->store);
+    open_again(f);
+    assert_false(store_has(f->store, &f->block[7]->cid.hash));
+}
+
+/* The checksum is right, the hash is not: what a liar could have written. */
+static void verify_finds_bad_hash(void **state)
+{
+    struct fixture *f = *state;
+    struct store_check_op op = {.bad = 0};
+    struct store_problem p;
+    struct block *a = fs_raw(2000, 100);
+    struct block *b = fs_raw(2001, 100);
+    struct block *lie = block_trust(&a->cid, slice_ref(&b->data));
+
+    assert_int_equal(fs_put(&f->world, f->store, lie, 0, NULL), OK);
+    assert_int_equal(fs_verify(&f->world, f->store, &op), OK);
+    assert_int_equal(op.bad, 1);
+    assert_true(store_problem(f->store, 0, &p));
+    assert_int_equal(p.kind, STORE_BAD_HASH);
+    assert_true(multihash_eq(&p.hash, &a->cid.hash));
+    assert_false(store_has(f->store, &a->cid.hash));
+    block_unref(lie);
+    block_unref(a);
+    block_unref(b);
+}
+
+static void fsck_compares(void **state)
+{
+    struct fixture *f = *state;
+    struct store_check_op op = {.bad = 0};
+    struct store_stat st;
+
+    assert_int_equal(fs_fsck(&f->world, f->store, &op), OK);
+    assert_int_equal(op.records, COUNT);
+    assert_int_equal(op.blocks, COUNT);
+    assert_int_equal(op.bad + op.missing + op.orphaned, 0);
+    /* A header is damaged: the gap is bad, the row has no record. */
+    file_of(f, 9, &st)->data[st.offset + 1] ^= 1;
+    op = (struct store_check_op){.bad = 0};
+    assert_int_equal(fs_fsck(&f->world, f->store, &op), OK);
+    assert_int_equal(op.bad, 1);
+    assert_int_equal(op.missing, 1);
+    /* The block can be read all the same. */
+    assert_int_equal(good(f), COUNT);
+    /* A row is lost: the record is an orphan. */
+    fs_close(&f->world, f->store);
+    struct fake_table *t = &f->world.index.tables[STORE_TABLE_BLOCKS];
+    struct kv_change c = {.table = STORE_TABLE_BLOCKS, .remove = true};
+    uint8_t key[MULTIHASH_BYTES_MAX];
+    c.key = (struct bytes){key, cid_key(&f->block[11]->cid, key)};
+    size_t before = t->count;
+    world_change(&f->world, &c);
+    assert_int_equal(t->count, before - 1);
+    open_again(f);
+    op = (struct store_check_op){.bad = 0};
+    assert_int_equal(fs_fsck(&f->world, f->store, &op), OK);
+    assert_int_equal(op.orphaned, 1);
+}
+
+static void segment_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct store_stat st;
+    struct store_stats stats;
+    struct fake_file *file = file_of(f, 0, &st);
+
+    fs_close(&f->world, f->store);
+    file->named = false;
+    open_again(f);
+    unsigned left = good(f);
+    assert_true(left < COUNT);
+    assert_true(left > COUNT / 2);
+    /* What was asked for is known to be lost now. */
+    store_stats(f->store, &stats);
+    assert_int_equal(stats.quarantined, COUNT - left);
+    assert_int_equal(good(f), left);
+}
+
+static void newer_format_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct store *s;
+    struct fake_row *row = NULL;
+
+    fs_close(&f->world, f->store);
+    row = &f->world.index.tables[STORE_TABLE_STATE].rows[0];
+    row->value[0]++;
+    assert_int_equal(fs_open(&f->world, &config, &s), E_UNSUPPORTED);
+    row->value[0]--;
+    row->value_len--;
+    assert_int_equal(fs_open(&f->world, &config, &s), E_CORRUPT);
+    row->value_len++;
+    open_again(f);
+    assert_int_equal(good(f), COUNT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(torn_tail_is_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(damage_elsewhere_is_told, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(lost_index_is_filled, setup, teardown),
+        cmocka_unit_test_setup_teardown(interrupted_rebuild_begins_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(verify_finds_bad_bytes, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(verify_finds_bad_hash, setup, teardown),
+        cmocka_unit_test_setup_teardown(fsck_compares, setup, teardown),
+        cmocka_unit_test_setup_teardown(segment_is_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(newer_format_is_refused, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
