@@ -1,0 +1,90 @@
+#ifndef NODE_EXCHANGE_H
+#define NODE_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/mtime.h"
+#include "bitswap/client.h"
+#include "bitswap/server.h"
+#include "libp2p/swarm.h"
+
+struct exchange;
+struct node;
+
+/*
+ * exchange - blocks from and to peers: the client and the server of bitswap,
+ * over streams of the swarm.
+ *
+ * To each peer one stream is kept for all that we write; any number of inbound
+ * ones is read.  Blocks that come are hashed in the pool before anybody sees
+ * them.
+ */
+
+/** struct exchange_session - what a fetch wants of peers; caller's memory from
+ * exchange_session_open() to exchange_session_close(). */
+struct exchange_session {
+    /** @got: an answered want.  The reference of @data passes.  The bytes have
+     * the hash that @cid names. */
+    void (*got)(struct exchange_session *s, uint64_t want_id,
+                const struct cid *cid, struct slice data, struct mtime now);
+    /** @missing: no peer of now has it; it stays wanted. */
+    void (*missing)(struct exchange_session *s, uint64_t want_id,
+                    struct mtime now);
+    struct bs_session *core; /* private */
+    struct list link;        /* private */
+};
+
+/** exchange_protocols - what to register with the swarm; constant.
+ * @ret_count: how many. */
+const struct swarm_protocol *exchange_protocols(size_t *ret_count);
+
+/** exchange_new - for @n, whose network it uses; without peers. */
+MUST_USE struct exchange *exchange_new(struct node *n, struct mtime now);
+
+/** exchange_free - no session is open (asserted); reads and hashes under way
+ * end by themselves.  NULL does nothing. */
+void exchange_free(struct exchange *x);
+
+/** exchange_on_swarm - what the swarm says of peers and streams. */
+void exchange_on_swarm(struct exchange *x, const struct swarm_out *out,
+                       struct mtime now);
+
+/** exchange_session_open - Return: OK; E_LIMIT. */
+MUST_USE enum err exchange_session_open(struct exchange *x, enum bs_class class,
+                                        struct exchange_session *s);
+
+/** exchange_session_close - nothing more comes. */
+void exchange_session_close(struct exchange *x, struct exchange_session *s,
+                            struct mtime now);
+
+/** exchange_want - as bs_session_want(). */
+MUST_USE enum err exchange_want(struct exchange *x, struct exchange_session *s,
+                                const struct bs_want *want, struct mtime now);
+
+/** exchange_unwant - as bs_session_unwant(). */
+void exchange_unwant(struct exchange *x, struct exchange_session *s,
+                     uint64_t want_id, struct mtime now);
+
+/** exchange_stored - a block was stored: who waits for it gets it. */
+void exchange_stored(struct exchange *x, const struct cid *cid);
+
+/** exchange_peers - connected peers that can be asked. */
+size_t exchange_peers(const struct exchange *x);
+
+/** exchange_client_stats, exchange_server_stats - counts. */
+struct bs_client_stats exchange_client_stats(const struct exchange *x);
+
+/** exchange_server_stats - counts. */
+struct bs_server_stats exchange_server_stats(const struct exchange *x);
+
+/** exchange_pump - do what the cores want now; once a turn, before and after
+ * the network is drained. */
+void exchange_pump(struct exchange *x, struct mtime now);
+
+#endif /* NODE_EXCHANGE_H */

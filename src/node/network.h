@@ -1,0 +1,122 @@
+#ifndef NODE_NETWORK_H
+#define NODE_NETWORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/mtime.h"
+#include "multiformats/multiaddr.h"
+#include "multiformats/peer_id.h"
+
+struct env;
+struct exchange;
+struct fault;
+struct log;
+struct network;
+struct swarm;
+struct swarm_config;
+
+/*
+ * network - carries bytes between the swarm and sockets, and what the swarm
+ * tells to whom it concerns.
+ */
+
+enum { NETWORK_LISTENERS_MAX = 16, NETWORK_PORT_TRIES = 100 };
+
+/** network_new - a swarm by @config on @env; @log is borrowed. */
+MUST_USE struct network *network_new(struct env *env,
+                                     const struct swarm_config *config,
+                                     struct log *log);
+
+/** network_free - all sockets have closed (network_close()); NULL: no-op. */
+void network_free(struct network *n);
+
+/** network_attach - who hears of peers and streams; borrowed. */
+void network_attach(struct network *n, struct exchange *exchange);
+
+/** network_swarm - the swarm, for requests and look-ups. */
+struct swarm *network_swarm(struct network *n);
+
+/**
+ * network_listen - listen on @addr, an IP and a TCP port.
+ * @search: take the next free port when that one is taken.
+ * @ret_addr: the address with the port that was chosen.
+ *
+ * Return: OK; E_EXISTS the port is taken; E_NOTFOUND not an address of this
+ * machine; E_UNSUPPORTED not an IP with a TCP port; E_LIMIT too many
+ * listeners; E_REFUSED, E_IO.
+ */
+MUST_USE enum err network_listen(struct network *n,
+                                 const struct multiaddr *addr, bool search,
+                                 struct multiaddr *ret_addr);
+
+/**
+ * network_announce - tell peers these addresses, or where @count is 0 those
+ * that we listen on, a wildcard as the addresses of the interfaces.
+ */
+void network_announce(struct network *n, const struct multiaddr *addrs,
+                      size_t count, struct mtime now);
+
+/**
+ * network_addrs - what we announce, without /p2p.
+ *
+ * Return: number of addresses written, at most @max.
+ */
+size_t network_addrs(const struct network *n, struct multiaddr *dst,
+                     size_t max);
+
+/**
+ * struct connect_op - waits for a connection to a peer; caller's memory until
+ * @done or network_connect_cancel().
+ */
+struct connect_op {
+    /** @done: OK connected; else why not; E_MISMATCH: @actual is there. */
+    void (*done)(struct connect_op *op, enum err err, struct mtime now);
+    struct peer_id peer;
+    struct peer_id actual;
+    struct list link; /* private */
+};
+
+/**
+ * network_connect - connect to the peer at @addr, which ends in /p2p.
+ *
+ * Return: OK, @op->done follows; E_EXISTS connected already; the failures of
+ * swarm_dial(); E_MALFORMED without a peer id.
+ */
+MUST_USE enum err network_connect(struct network *n, struct connect_op *op,
+                                  const struct multiaddr *addr,
+                                  struct mtime now);
+
+/** network_connect_cancel - @op->done is not called any more. */
+void network_connect_cancel(struct connect_op *op);
+
+/** struct ping_op - waits for one round trip; as struct connect_op. */
+struct ping_op {
+    void (*done)(struct ping_op *op, enum err err, uint64_t rtt_us,
+                 struct mtime now);
+    struct list link; /* private */
+};
+
+/** network_ping - as swarm_ping(). */
+MUST_USE enum err network_ping(struct network *n, struct ping_op *op,
+                               const struct peer_id *peer, struct mtime now);
+
+/** network_ping_cancel - @op->done is not called any more. */
+void network_ping_cancel(struct ping_op *op);
+
+/** network_drain - carry out all that the swarm wants now; true when there was
+ * something. */
+bool network_drain(struct network *n, struct mtime now);
+
+/** network_close - stop listening and close all connections; the sockets are
+ * gone when network_is_idle(). */
+void network_close(struct network *n, struct mtime now);
+
+/** network_is_idle - true when no socket is left. */
+bool network_is_idle(const struct network *n);
+
+#endif /* NODE_NETWORK_H */

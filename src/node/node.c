@@ -1,0 +1,717 @@
+#include "node/node.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "config/config.h"
+#include "env/clock.h"
+#include "env/disk.h"
+#include "env/env.h"
+#include "env/kv.h"
+#include "env/rng.h"
+#include "libp2p/swarm.h"
+#include "multiformats/cid.h"
+#include "node/exchange.h"
+#include "node/fetch.h"
+#include "node/network.h"
+#include "node/store_waiter.h"
+#include "store/store.h"
+
+enum {
+    VERSION_TEXT_MAX = 64,
+    PATH_BYTES_MAX = 4096,
+    REPAIRS_MAX = 16, /* damaged blocks being fetched again at a time */
+    ASIDE_TRIES = 1000,
+    PUMPS_MAX = 8, /* rounds between cores in one turn */
+    AGENT_MAX = 64,
+    LISTEN_MAX = 16,
+    RESERVE_SHARE = 20, /* at most one part in so many of the disk */
+    STATE_PINS = 0,     /* tables of node.db */
+    STATE_TABLES_COUNT,
+};
+
+static const char version_text[] = "xmbl data folder 1\n";
+static const char *const state_tables[STATE_TABLES_COUNT] = {"pins"};
+
+/* A damaged block that is being fetched again. */
+struct repair {
+    struct fetch_op op;
+    struct fetch *fetch;
+    struct node *node;
+    struct list link;
+};
+
+struct node {
+    struct env *env;
+    const struct config *config;
+    struct privkey key;
+    struct log log;
+    const char *version;
+    char *path;
+    struct kv *index;
+    struct kv *state;
+    struct store *store;
+    struct network *network;
+    struct exchange *exchange;
+    struct list waiters; /* struct store_waiter */
+    struct list exports;
+    struct list repairs;
+    size_t repairs_count;
+    struct mtime started;
+    uint64_t disk_bytes; /* of the disk that the folder is on */
+    bool pumping;
+    struct timer again; /* one turn was not enough for the cores */
+    bool closing;       /* sockets are being closed */
+    bool stopping;
+    struct store_op close_op;
+    void (*stop_done)(void *user, enum err err);
+    void *stop_user;
+};
+
+/* The folder. */
+
+static char *path_join(const char *path, const char *name)
+{
+    struct strbuf s;
+
+    strbuf_init(&s, PATH_BYTES_MAX);
+    strbuf_str(&s, path);
+    strbuf_str(&s, "/");
+    strbuf_str(&s, name);
+    char *joined = mem_strdup(strbuf_cstr(&s));
+    strbuf_release(&s);
+    return joined;
+}
+
+static enum err make_dir(struct disk *disk, struct disk_file *dir,
+                         const char *name)
+{
+    enum err err = disk->mkdir(disk, dir, name, false);
+
+    return err == E_EXISTS ? OK : err;
+}
+
+static enum err read_version(struct disk *disk, struct disk_file *dir)
+{
+    uint8_t text[VERSION_TEXT_MAX];
+    struct disk_file *f;
+    size_t len = 0;
+    enum err err = disk->open(disk, dir, "version", DISK_READ, &f);
+    if (err != OK)
+        return err;
+
+    err = disk->read(disk, f, 0, text, sizeof(text), &len);
+    disk->close(disk, f);
+    if (err != OK)
+        return err;
+    bool same = bytes_eq((struct bytes){text, len}, BYTES_LIT(version_text));
+    return same ? OK : E_UNSUPPORTED;
+}
+
+static enum err write_version(struct disk *disk, struct disk_file *dir)
+{
+    struct bytes text = BYTES_LIT(version_text);
+    struct disk_file *f;
+    enum err err = disk->open(disk, dir, "version.new",
+                              DISK_WRITE | DISK_CREATE | DISK_TRUNC, &f);
+    if (err != OK)
+        return err;
+
+    err = disk->write(disk, f, 0, &text, 1);
+    if (err == OK)
+        err = disk->sync(disk, f);
+    disk->close(disk, f);
+    if (err == OK)
+        err = disk->rename(disk, dir, "version.new", dir, "version", true);
+    return err;
+}
+
+static enum err make_all(struct disk *disk, struct disk_file *dir)
+{
+    static const char *const names[] = {"blocks", "index", "node.db", "tmp"};
+
+    for (size_t i = 0; i < countof(names); i++) {
+        enum err err = make_dir(disk, dir, names[i]);
+        if (err != OK)
+            return err;
+    }
+    enum err err = read_version(disk, dir);
+    if (err == E_NOTFOUND)
+        err = write_version(disk, dir);
+    return err == OK ? disk->sync_dir(disk, dir) : err;
+}
+
+enum err node_prepare(const struct env *env, const char *path,
+                      struct fault *ret_fault)
+{
+    struct disk *disk = env->disk;
+    struct disk_file *dir;
+    enum err err = disk->open(disk, NULL, path, DISK_READ | DISK_DIR, &dir);
+
+    if (err == OK) {
+        err = make_all(disk, dir);
+        disk->close(disk, dir);
+    }
+    if (err == E_UNSUPPORTED)
+        fault_set(ret_fault, ERROR_NEWER_FOLDER, NULL, bytes_str(path));
+    else if (err != OK)
+        fault_from_err(ret_fault, err, "cannot use the data folder",
+                       bytes_str(path));
+    return err;
+}
+
+/* Opening. */
+
+static void log_event(struct node *n, enum log_level level, const char *event,
+                      const char *key, struct bytes value)
+{
+    struct log_line line;
+
+    log_begin(&line, &n->log, level, "node", event);
+    if (key != NULL)
+        log_str(&line, key, value);
+    log_end(&line);
+}
+
+/* A damaged index is kept for who wants to look at it, under a free name. */
+static enum err set_index_aside(struct node *n)
+{
+    struct disk *disk = n->env->disk;
+    struct disk_file *dir;
+    enum err err = disk->open(disk, NULL, n->path, DISK_READ | DISK_DIR, &dir);
+    if (err != OK)
+        return err;
+
+    err = E_EXISTS;
+    for (unsigned i = 1; err == E_EXISTS && i < ASIDE_TRIES; i++) {
+        struct strbuf name;
+        strbuf_init(&name, VERSION_TEXT_MAX);
+        strbuf_str(&name, "index.damaged-");
+        strbuf_u64(&name, i);
+        err = disk->rename(disk, dir, "index", dir, strbuf_cstr(&name), false);
+        strbuf_release(&name);
+    }
+    if (err == OK)
+        err = make_dir(disk, dir, "index");
+    disk->close(disk, dir);
+    return err;
+}
+
+static enum err open_index(struct node *n)
+{
+    struct kv_opener *opener = n->env->kv;
+    char *path = path_join(n->path, "index");
+    enum err err = opener->open(opener, path, store_index_tables,
+                                STORE_TABLES_COUNT, &n->index);
+
+    mem_free(path);
+    return err;
+}
+
+static enum err open_blocks(struct node *n, const struct store_config *config)
+{
+    char *path = path_join(n->path, "blocks");
+    enum err err = open_index(n);
+
+    struct store_tables tables = {n->index, n->state, STATE_PINS};
+    if (err == OK)
+        err = store_open(n->env, path, config, &tables, &n->store);
+    mem_free(path);
+    return err;
+}
+
+static enum err open_store(struct node *n, const struct store_config *config)
+{
+    enum err err = open_blocks(n, config);
+    if (err != E_CORRUPT)
+        return err;
+
+    log_event(n, LOG_WARNING, "index_damaged", "action",
+              BYTES_LIT("set aside, built again from the blocks"));
+    if (n->index != NULL)
+        n->index->close(n->index);
+    n->index = NULL;
+    err = set_index_aside(n);
+    return err == OK ? open_blocks(n, config) : err;
+}
+
+static enum err read_space(struct node *n, struct disk_space *ret_space)
+{
+    struct disk *disk = n->env->disk;
+    struct disk_file *dir;
+    enum err err = disk->open(disk, NULL, n->path, DISK_READ | DISK_DIR, &dir);
+    if (err != OK)
+        return err;
+
+    err = disk->space(disk, dir, ret_space);
+    disk->close(disk, dir);
+    return err;
+}
+
+static uint64_t limit_bytes(const struct node *n)
+{
+    uint64_t limit = config_get_size(n->config, CONFIG_STORAGE_LIMIT);
+
+    return limit == CONFIG_NONE ? 0 : limit;
+}
+
+static uint64_t reserve_bytes(const struct node *n)
+{
+    uint64_t reserve = config_get_size(n->config, CONFIG_STORAGE_RESERVE);
+    uint64_t most = n->disk_bytes / RESERVE_SHARE;
+
+    return reserve < most ? reserve : most;
+}
+
+void node_settings_changed(struct node *n)
+{
+    n->log.level =
+        (enum log_level)config_get_choice(n->config, CONFIG_LOGGING_LEVEL);
+    store_set_limits(n->store, limit_bytes(n), reserve_bytes(n));
+}
+
+static enum err open_all(struct node *n)
+{
+    struct kv_opener *opener = n->env->kv;
+    struct disk_space space;
+    enum err err = read_space(n, &space);
+    if (err != OK)
+        return err;
+
+    char *path = path_join(n->path, "node.db");
+    err =
+        opener->open(opener, path, state_tables, STATE_TABLES_COUNT, &n->state);
+    mem_free(path);
+    if (err != OK)
+        return err;
+    n->disk_bytes = space.total_bytes;
+    struct store_config config = {
+        .limit_bytes = limit_bytes(n),
+        .reserve_bytes = reserve_bytes(n),
+    };
+    return open_store(n, &config);
+}
+
+static void release(struct node *n)
+{
+    store_free(n->store);
+    if (n->index != NULL)
+        n->index->close(n->index);
+    if (n->state != NULL)
+        n->state->close(n->state);
+    mem_free(n->path);
+    mem_free(n);
+}
+
+/* The end of the turn that this makes does the rest. */
+static void on_again(struct timer *t, struct mtime now)
+{
+    (void)t;
+    (void)now;
+}
+
+enum err node_open(struct env *env, const struct node_config *config,
+                   struct node **ret_node, struct fault *ret_fault)
+{
+    struct node *n = mem_zalloc(1, sizeof(*n));
+
+    n->env = env;
+    n->config = config->config;
+    n->log = config->log;
+    n->version = config->version;
+    n->path = mem_strdup(config->path);
+    n->started = env->clock->now(env->clock);
+    list_init(&n->waiters);
+    list_init(&n->exports);
+    list_init(&n->repairs);
+    timer_init(&n->again, on_again);
+    enum err err = open_all(n);
+    if (err != OK) {
+        if (err == E_UNSUPPORTED)
+            fault_set(ret_fault, ERROR_NEWER_FOLDER, NULL, bytes_str(n->path));
+        else if (err == E_CORRUPT)
+            fault_set(ret_fault, ERROR_CORRUPT_STORE, NULL, bytes_str(n->path));
+        else
+            fault_from_err(ret_fault, err, "cannot open the data folder",
+                           bytes_str(n->path));
+        release(n);
+        return err;
+    }
+    n->key = config->key;
+    *ret_node = n;
+    return OK;
+}
+
+void node_free(struct node *n)
+{
+    if (n == NULL)
+        return;
+    assert(n->network == NULL && list_empty(&n->waiters));
+    privkey_release(&n->key);
+    release(n);
+}
+
+/* Talking to others. */
+
+static void network_config(struct node *n, char agent[static AGENT_MAX],
+                           struct swarm_config *config)
+{
+    struct strbuf s;
+
+    strbuf_init(&s, AGENT_MAX - 1);
+    strbuf_str(&s, "xmbl/");
+    strbuf_str(&s, n->version);
+    memcpy(agent, strbuf_cstr(&s), s.len + 1);
+    strbuf_release(&s);
+    *config = (struct swarm_config){
+        .key = &n->key,
+        .agent = agent,
+        .limits = swarm_limits_default(),
+    };
+    config->protocols = exchange_protocols(&config->protocols_count);
+    config->limits.conns_max =
+        (uint32_t)config_get_uint(n->config, CONFIG_NETWORK_CONNECTIONS_MAX);
+    config->limits.conns_per_ip = (uint32_t)config_get_uint(
+        n->config, CONFIG_SECURITY_CONNECTIONS_PER_IP);
+    config->limits.limit_loopback =
+        config_get_bool(n->config, CONFIG_SECURITY_LIMIT_LOOPBACK);
+    node_random(n, config->seed, sizeof(config->seed));
+}
+
+static void fault_listen(struct fault *f, enum err err, struct bytes where)
+{
+    if (err == E_EXISTS)
+        fault_set(f, ERROR_ADDRESS_IN_USE, NULL, where);
+    else if (err == E_MALFORMED || err == E_UNSUPPORTED)
+        fault_set(f, ERROR_BAD_ADDRESS, "cannot listen on this address", where);
+    else if (err == E_NOTFOUND)
+        fault_set(f, ERROR_BAD_ADDRESS, "this machine has no such address",
+                  where);
+    else
+        fault_from_err(f, err, "cannot listen", where);
+}
+
+/* An address of the defaults may move to the next port, or be left out where
+ * this machine has no such kind; one that was asked for may not. */
+static enum err listen_at(struct node *n, const char *text, bool is_default,
+                          struct fault *ret_fault)
+{
+    struct multiaddr addr;
+    struct multiaddr chosen;
+    enum err err = multiaddr_parse(bytes_str(text), &addr);
+
+    if (err == OK)
+        err = network_listen(n->network, &addr, is_default, &chosen);
+    if (err == OK && !multiaddr_eq(&addr, &chosen)) {
+        char chosen_text[MULTIADDR_TEXT_MAX];
+        size_t len = multiaddr_format(&chosen, chosen_text);
+        log_event(n, is_default ? LOG_WARNING : LOG_DEBUG, "listening",
+                  "address", (struct bytes){(uint8_t *)chosen_text, len});
+    }
+    bool optional = is_default && multiaddr_has(&addr, MA_IP6);
+    if (err == OK || optional)
+        return OK;
+    fault_listen(ret_fault, err, bytes_str(text));
+    return err;
+}
+
+static enum err listen_all(struct node *n, struct fault *ret_fault)
+{
+    size_t count;
+    const char *const *texts =
+        config_get_list(n->config, CONFIG_NETWORK_LISTEN, &count);
+    bool is_default = config_is_default(n->config, CONFIG_NETWORK_LISTEN);
+
+    for (size_t i = 0; i < count; i++) {
+        enum err err = listen_at(n, texts[i], is_default, ret_fault);
+        if (err != OK)
+            return err;
+    }
+    return OK;
+}
+
+static void announce(struct node *n, struct mtime now)
+{
+    struct multiaddr addrs[LISTEN_MAX];
+    size_t count;
+    const char *const *texts =
+        config_get_list(n->config, CONFIG_NETWORK_ANNOUNCE, &count);
+    size_t known = 0;
+
+    for (size_t i = 0; i < count && known < LISTEN_MAX; i++) {
+        /* The schema has checked them. */
+        if (multiaddr_parse(bytes_str(texts[i]), &addrs[known]) == OK)
+            known++;
+    }
+    network_announce(n->network, addrs, known, now);
+}
+
+static void dial_bootstrap(struct node *n, struct mtime now)
+{
+    size_t count;
+    const char *const *texts =
+        config_get_list(n->config, CONFIG_NETWORK_BOOTSTRAP, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct multiaddr addr;
+        struct peer_id peer;
+        if (multiaddr_parse(bytes_str(texts[i]), &addr) != OK ||
+            multiaddr_get_peer(&addr, &peer) != OK)
+            continue; /* the schema has checked them */
+        multiaddr_strip_peer(&addr);
+        struct swarm_dial_op op = {.peer = &peer, .addrs = &addr, .count = 1};
+        if (swarm_dial(network_swarm(n->network), &op, now) != OK)
+            log_event(n, LOG_INFO, "bootstrap_not_dialed", "address",
+                      bytes_str(texts[i]));
+    }
+}
+
+enum err node_start(struct node *n, struct mtime now, struct fault *ret_fault)
+{
+    char agent[AGENT_MAX];
+    struct swarm_config config;
+
+    if (!config_get_bool(n->config, CONFIG_NETWORK_ENABLED))
+        return OK;
+    network_config(n, agent, &config);
+    n->network = network_new(n->env, &config, &n->log);
+    n->exchange = exchange_new(n, now);
+    network_attach(n->network, n->exchange);
+    enum err err = listen_all(n, ret_fault);
+    if (err != OK)
+        return err;
+    announce(n, now);
+    dial_bootstrap(n, now);
+    return OK;
+}
+
+/* Damaged blocks. */
+
+static void repair_done(struct fetch_op *op, enum err err, struct block *block,
+                        struct mtime now)
+{
+    struct repair *r = container_of(op, struct repair, op);
+    struct node *n = r->node;
+    char text[CID_TEXT_MAX];
+    size_t len = cid_format(&op->cid, text);
+
+    (void)block;
+    (void)now;
+    log_event(n, err == OK ? LOG_INFO : LOG_ERROR,
+              err == OK ? "damaged_block_fetched_again"
+                        : "damaged_block_not_to_be_had",
+              "cid", (struct bytes){(uint8_t *)text, len});
+    list_remove(&r->link);
+    n->repairs_count--;
+    fetch_free(r->fetch);
+    mem_free(r);
+}
+
+static void start_repair(struct node *n, const struct multihash *hash)
+{
+    struct cid cid = cid_from_hash(CODEC_RAW, hash);
+    struct fetch_config config = {.local_only = false};
+    char text[CID_TEXT_MAX];
+    size_t len = cid_format(&cid, text);
+
+    log_event(n, LOG_ERROR, "block_damaged", "cid",
+              (struct bytes){(uint8_t *)text, len});
+    if (n->exchange == NULL || n->stopping || n->repairs_count == REPAIRS_MAX)
+        return; /* who asks for it next fetches it */
+    struct repair *r = mem_zalloc(1, sizeof(*r));
+    r->node = n;
+    r->op.done = repair_done;
+    r->fetch = fetch_new(n, &config);
+    list_add_tail(&n->repairs, &r->link);
+    n->repairs_count++;
+    fetch_get(r->fetch, &r->op, &cid, 0, 0);
+}
+
+/* Turns. */
+
+static void wake_waiters(struct node *n, struct mtime now)
+{
+    struct list woken;
+
+    list_init(&woken);
+    while (!list_empty(&n->waiters)) {
+        struct list *first = list_first(&n->waiters);
+        list_remove(first);
+        list_add_tail(&woken, first);
+    }
+    while (!list_empty(&woken)) {
+        struct list *first = list_first(&woken);
+        list_remove(first);
+        struct store_waiter *w = container_of(first, struct store_waiter, link);
+        w->writable(w, now);
+    }
+}
+
+static void on_store_event(struct node *n, const struct store_event *event,
+                           struct mtime now)
+{
+    switch (event->kind) {
+    case STORE_EVENT_WRITABLE:
+        wake_waiters(n, now);
+        break;
+    case STORE_EVENT_QUARANTINED:
+        start_repair(n, &event->hash);
+        break;
+    case STORE_EVENT_DEGRADED:
+        log_event(n, LOG_ERROR, "index_not_written", "error",
+                  bytes_str(err_name(event->err)));
+        break;
+    case STORE_EVENT_RECOVERED:
+        log_event(n, LOG_INFO, "index_written_again", NULL, BYTES_EMPTY);
+        break;
+    case STORE_EVENT_REBUILT:
+        log_event(n, LOG_INFO, "index_rebuilt", NULL, BYTES_EMPTY);
+        break;
+    case STORE_EVENT_SETTLED:
+        log_event(n, LOG_DEBUG, "pins_counted", NULL, BYTES_EMPTY);
+        break;
+    case STORE_EVENT_PROBLEM:
+        log_event(n, LOG_ERROR, "bad_record", NULL, BYTES_EMPTY);
+        break;
+    }
+}
+
+static void finish_stop(struct node *n)
+{
+    struct mtime now = n->env->clock->now(n->env->clock);
+
+    (void)now;
+    n->closing = false;
+    network_free(n->network);
+    n->network = NULL;
+    store_close(n->store, &n->close_op);
+}
+
+void node_turn_end(struct node *n, struct mtime now)
+{
+    struct store_event event;
+
+    if (n->pumping)
+        return;
+    n->pumping = true;
+    while (store_next(n->store, &event))
+        on_store_event(n, &event, now);
+    bool more = n->exchange != NULL;
+    for (unsigned i = 0; more && i < PUMPS_MAX; i++) {
+        exchange_pump(n->exchange, now);
+        more = network_drain(n->network, now);
+    }
+    struct clock *clock = n->env->clock;
+    clock->set(clock, &n->again, more ? now : MTIME_NEVER);
+    n->pumping = false;
+    if (n->closing && network_is_idle(n->network))
+        finish_stop(n);
+}
+
+/* The end. */
+
+static void on_store_closed(struct store_op *op, enum err err, struct mtime now)
+{
+    struct node *n = container_of(op, struct node, close_op);
+
+    (void)now;
+    n->stop_done(n->stop_user, err);
+}
+
+void node_stop(struct node *n, void (*done)(void *user, enum err err),
+               void *user, struct mtime now)
+{
+    n->env->clock->set(n->env->clock, &n->again, MTIME_NEVER);
+    n->stopping = true;
+    n->stop_done = done;
+    n->stop_user = user;
+    n->close_op.done = on_store_closed;
+    list_for_each_safe (it, &n->repairs) {
+        struct repair *r = container_of(it, struct repair, link);
+        fetch_free(r->fetch);
+        list_remove(it);
+        mem_free(r);
+    }
+    n->repairs_count = 0;
+    if (n->network == NULL) {
+        store_close(n->store, &n->close_op);
+        return;
+    }
+    network_attach(n->network, NULL);
+    exchange_free(n->exchange);
+    n->exchange = NULL;
+    network_close(n->network, now);
+    n->closing = true;
+    if (network_is_idle(n->network))
+        finish_stop(n);
+}
+
+/* What others need of it. */
+
+struct env *node_env(const struct node *n)
+{
+    return n->env;
+}
+
+const struct config *node_settings(const struct node *n)
+{
+    return n->config;
+}
+
+struct store *node_store(const struct node *n)
+{
+    return n->store;
+}
+
+void node_wait_store(struct node *n, struct store_waiter *w)
+{
+    if (list_empty(&w->link))
+        list_add_tail(&n->waiters, &w->link);
+}
+
+struct list *node_exports(struct node *n)
+{
+    return &n->exports;
+}
+
+struct network *node_network(const struct node *n)
+{
+    return n->network;
+}
+
+struct exchange *node_exchange(const struct node *n)
+{
+    return n->exchange;
+}
+
+const struct privkey *node_key(const struct node *n)
+{
+    return &n->key;
+}
+
+struct log *node_log(struct node *n)
+{
+    return &n->log;
+}
+
+const char *node_path(const struct node *n)
+{
+    return n->path;
+}
+
+const char *node_version(const struct node *n)
+{
+    return n->version;
+}
+
+struct mtime node_started(const struct node *n)
+{
+    return n->started;
+}
+
+void node_random(const struct node *n, uint8_t *dst, size_t len)
+{
+    n->env->rng->fill(n->env->rng, dst, len);
+}

@@ -1,0 +1,134 @@
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/mtime.h"
+#include "multiformats/key.h"
+#include "multiformats/multiaddr.h"
+#include "node/fault.h"
+#include "node/log.h"
+
+struct config;
+struct env;
+struct exchange;
+struct list;
+struct network;
+struct node;
+struct store;
+struct store_waiter;
+
+/*
+ * node - one peer: owns all state, and connects cores and env.
+ *
+ * Life: node_open() before the loop runs; node_start() where it shall talk to
+ * others; then operations (import.h, export.h, reading.h, ...); node_stop()
+ * and the loop until its callback; node_free().
+ *
+ * Threads: loop only.
+ */
+
+/** struct node_config - what node_open() needs. */
+struct node_config {
+    const char *path;            /* data folder, absolute, locked by the caller;
+                                    copied */
+    const struct config *config; /* settings, borrowed; outlive the node */
+    struct privkey key;          /* identity; passes to the node on OK */
+    struct log log;              /* where events go; copied */
+    const char *version;         /* of the program; lives for ever */
+};
+
+/**
+ * node_prepare - make the folders and files of a new data folder at @path,
+ * all but the key; harmless when they are there.
+ *
+ * Return: OK; what struct disk says.  E_UNSUPPORTED: a newer program made it.
+ */
+MUST_USE enum err node_prepare(const struct env *env, const char *path,
+                               struct fault *ret_fault);
+
+/**
+ * node_open - open the data folder and everything in it; synchronous.
+ * @env: borrowed; outlives the node.
+ * @ret_fault: written when it fails.
+ *
+ * A damaged index is set aside and built again from the segments.
+ *
+ * Return: OK; E_UNSUPPORTED a newer format; E_CORRUPT, E_NOSPACE, E_REFUSED,
+ * E_IO.
+ */
+MUST_USE enum err node_open(struct env *env, const struct node_config *config,
+                            struct node **ret_node, struct fault *ret_fault);
+
+/** node_free - after node_stop() has called back; NULL does nothing. */
+void node_free(struct node *n);
+
+/**
+ * node_start - listen and talk to peers, as the settings say.
+ *
+ * Return: OK; E_EXISTS an address is taken; E_NOTFOUND, E_MALFORMED,
+ * E_REFUSED, E_IO, each with @ret_fault.
+ */
+MUST_USE enum err node_start(struct node *n, struct mtime now,
+                             struct fault *ret_fault);
+
+/** node_settings_changed - take note of settings that may change live. */
+void node_settings_changed(struct node *n);
+
+/** node_turn_end - drain the cores; once at the end of each turn. */
+void node_turn_end(struct node *n, struct mtime now);
+
+/**
+ * node_stop - end: close connections, flush the store.
+ * @done: called once, on the loop; @err: OK, or what could not be written.
+ *
+ * Operations under way must have been freed before (asserted).
+ */
+void node_stop(struct node *n, void (*done)(void *user, enum err err),
+               void *user, struct mtime now);
+
+/** node_env - the outside world. */
+struct env *node_env(const struct node *n);
+
+/** node_settings - the settings. */
+const struct config *node_settings(const struct node *n);
+
+/** node_store - blocks and pins. */
+struct store *node_store(const struct node *n);
+
+/** node_wait_store - call @w->writable once, when the store takes blocks
+ * again.  Harmless when it waits already. */
+void node_wait_store(struct node *n, struct store_waiter *w);
+
+/** node_exports - all struct export.link, in the order of their beginning. */
+struct list *node_exports(struct node *n);
+
+/** node_network - sockets and the swarm; NULL before node_start(). */
+struct network *node_network(const struct node *n);
+
+/** node_exchange - bitswap; NULL before node_start(). */
+struct exchange *node_exchange(const struct node *n);
+
+/** node_key - our identity, valid while @n is. */
+const struct privkey *node_key(const struct node *n);
+
+/** node_log - where events go. */
+struct log *node_log(struct node *n);
+
+/** node_path - the data folder. */
+const char *node_path(const struct node *n);
+
+/** node_version - of the program. */
+const char *node_version(const struct node *n);
+
+/** node_started - when node_open() had ended. */
+struct mtime node_started(const struct node *n);
+
+/** node_random - @len random bytes to @dst. */
+void node_random(const struct node *n, uint8_t *dst, size_t len);
+
+#endif /* NODE_NODE_H */
