@@ -1,0 +1,247 @@
+/* /api/v1/node, /stats, /health: the node itself. */
+#include <string.h>
+
+#include "api/api_priv.h"
+#include "api/request.h"
+#include "base/mem.h"
+#include "base/wr.h"
+#include "crypto/ed25519.h"
+#include "env/clock.h"
+#include "env/env.h"
+#include "libp2p/swarm.h"
+#include "multiformats/key.h"
+#include "multiformats/multiaddr.h"
+#include "multiformats/multibase.h"
+#include "multiformats/peer_id.h"
+#include "node/exchange.h"
+#include "node/network.h"
+#include "node/node.h"
+#include "store/store.h"
+
+enum { ADDRS_MAX = 32, SIGN_BYTES_MAX = 512 * 1024 };
+
+static json_t *json_base64(struct bytes in)
+{
+    size_t room = multibase_text_max(in.len);
+    char *text = mem_alloc(room);
+    size_t len = 0;
+    enum err err =
+        multibase_encode_bare(MULTIBASE_64_PAD, in, text, room, &len);
+    json_t *v = json_stringn(text, err == OK ? len : 0);
+
+    mem_free(text);
+    return v;
+}
+
+static json_t *json_public_key(struct node *n)
+{
+    uint8_t bytes[PUBKEY_BYTES_MAX];
+    struct pubkey key = privkey_public(node_key(n));
+    struct wr w = wr_init(bytes, sizeof(bytes));
+
+    pubkey_write(&w, &key);
+    return json_base64((struct bytes){bytes, wr_len(&w)});
+}
+
+static json_t *json_addresses(struct node *n)
+{
+    struct multiaddr addrs[ADDRS_MAX];
+    struct peer_id self = privkey_peer_id(node_key(n));
+    struct network *network = node_network(n);
+    size_t count =
+        network != NULL ? network_addrs(network, addrs, ADDRS_MAX) : 0;
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        char text[MULTIADDR_TEXT_MAX];
+        if (multiaddr_append_peer(&addrs[i], &self) != OK)
+            continue; /* too long to be of use to anybody */
+        (void)multiaddr_format(&addrs[i], text);
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
+static json_t *json_protocols(void)
+{
+    static const char *const own[] = {"/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0",
+                                      "/ipfs/ping/1.0.0"};
+    size_t count;
+    const struct swarm_protocol *more = exchange_protocols(&count);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < countof(own); i++)
+        json_array_append_new(list, json_string(own[i]));
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(more[i].name));
+    return list;
+}
+
+static double uptime_s(struct node *n)
+{
+    struct clock *clock = node_env(n)->clock;
+
+    return (double)mtime_ms_since(node_started(n), clock->now(clock)) / 1000;
+}
+
+static const char *state_name(const struct node *n,
+                              const struct store_stats *stats)
+{
+    if (stats->rebuilding)
+        return "rebuilding";
+    if (stats->degraded)
+        return "degraded";
+    return node_network(n) != NULL ? "online" : "offline";
+}
+
+void handle_node(struct request *q, struct mtime now)
+{
+    struct node *n = q->node;
+    struct peer_id self = privkey_peer_id(node_key(n));
+    struct store_stats stats;
+    struct strbuf agent;
+    char peer[PEER_ID_TEXT_MAX];
+
+    (void)now;
+    store_stats(node_store(n), &stats);
+    (void)peer_id_format(&self, peer);
+    strbuf_init(&agent, SWARM_AGENT_MAX);
+    strbuf_str(&agent, "xmbl/");
+    strbuf_str(&agent, node_version(n));
+    json_t *v = json_pack("{s:s,s:o,s:s,s:o,s:o,s:s,s:f,s:s,s:s}", "peer_id",
+                          peer, "addresses", json_addresses(n), "agent",
+                          strbuf_cstr(&agent), "protocols", json_protocols(),
+                          "public_key", json_public_key(n), "version",
+                          node_version(n), "uptime_s", uptime_s(n), "state",
+                          state_name(n, &stats), "path", node_path(n));
+    strbuf_release(&agent);
+    reply_json(q, 200, v);
+}
+
+static void add_counts(json_t *v, struct node *n)
+{
+    struct network *network = node_network(n);
+    if (network == NULL) {
+        json_object_set_new(v, "peers", json_integer(0));
+        return;
+    }
+    struct swarm_counts c = swarm_counts(network_swarm(network));
+    struct bs_client_stats client = exchange_client_stats(node_exchange(n));
+    struct bs_server_stats server = exchange_server_stats(node_exchange(n));
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"peers", c.peers},
+        {"connections", c.conns},
+        {"streams", c.streams},
+        {"bytes_in", c.bytes_in},
+        {"bytes_out", c.bytes_out},
+        {"connections_refused", c.refused},
+        {"connections_dropped", c.dropped},
+        {"blocks_received", client.blocks},
+        {"blocks_received_bytes", client.bytes},
+        {"blocks_duplicate", client.duplicates},
+        {"blocks_unasked", client.unasked},
+        {"blocks_sent", server.blocks},
+        {"blocks_sent_bytes", server.bytes},
+    };
+    for (size_t i = 0; i < countof(rows); i++)
+        json_object_set_new(v, rows[i].name,
+                            json_integer((json_int_t)rows[i].value));
+}
+
+void handle_stats(struct request *q, struct mtime now)
+{
+    struct node *n = q->node;
+    struct store_stats s;
+
+    (void)now;
+    store_stats(node_store(n), &s);
+    json_t *v = json_pack(
+        "{s:s,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i}", "state",
+        state_name(n, &s), "uptime_s", uptime_s(n), "blocks",
+        (json_int_t)s.blocks, "bytes_used", (json_int_t)s.bytes_used,
+        "bytes_free", (json_int_t)s.bytes_free, "cache_blocks",
+        (json_int_t)s.cache_blocks, "cache_bytes", (json_int_t)s.cache_bytes,
+        "quarantined", (json_int_t)s.quarantined, "pins", (json_int_t)s.pins,
+        "segments", (int)s.segments, "objects", 0);
+    if (s.bytes_limit > 0)
+        json_object_set_new(v, "bytes_limit",
+                            json_integer((json_int_t)s.bytes_limit));
+    add_counts(v, n);
+    reply_json(q, 200, v);
+}
+
+void handle_health(struct request *q, struct mtime now)
+{
+    struct store_stats s;
+
+    (void)now;
+    store_stats(node_store(q->node), &s);
+    json_t *reasons = json_array();
+    if (s.degraded)
+        json_array_append_new(
+            reasons, json_string("the index cannot be written to the disk"));
+    if (s.rebuilding)
+        json_array_append_new(reasons,
+                              json_string("the index is being built again"));
+    if (s.quarantined > 0)
+        json_array_append_new(reasons,
+                              json_string("damaged blocks wait for a copy"));
+    size_t count = json_array_size(reasons);
+    unsigned status = s.degraded ? 503 : 200;
+    reply_json(q, status,
+               json_pack("{s:s,s:i,s:o}", "status",
+                         count == 0 ? "ok" : "degraded", "score",
+                         count == 0 ? 100 : 50, "reasons", reasons));
+}
+
+void handle_shutdown(struct request *q, struct mtime now)
+{
+    const struct api_config *c = &q->api->config;
+
+    (void)now;
+    if (c->shutdown == NULL) {
+        reply_error(q, ERROR_DAEMON_NEEDED, NULL, NULL);
+        return;
+    }
+    reply_json(q, 202, json_pack("{s:s}", "state", "stopping"));
+    c->shutdown(c->shutdown_user);
+}
+
+void handle_sign(struct request *q, struct mtime now)
+{
+    static const struct request_field known[] = {{"data", FIELD_TEXT}};
+    const char *text = json_string_value(json_object_get(q->body, "data"));
+    size_t len = text != NULL ? strlen(text) : 0;
+    uint8_t sig[ED25519_SIG_BYTES];
+    char peer[PEER_ID_TEXT_MAX];
+    struct peer_id self = privkey_peer_id(node_key(q->node));
+
+    (void)now;
+    if (!request_fields(q, known, countof(known)))
+        return;
+    if (text == NULL || len > SIGN_BYTES_MAX) {
+        reply_error(q, ERROR_BAD_REQUEST, "data: base64 is wanted", NULL);
+        return;
+    }
+    size_t room = multibase_bytes_max(len);
+    uint8_t *data = mem_alloc(room);
+    size_t data_len = 0;
+    enum err err = multibase_decode_bare(MULTIBASE_64_PAD, bytes_str(text),
+                                         data, room, &data_len);
+    if (err != OK) {
+        mem_free(data);
+        reply_error(q, ERROR_BAD_REQUEST, "data is no base64", NULL);
+        return;
+    }
+    privkey_sign(node_key(q->node), (struct bytes){data, data_len}, sig);
+    mem_free(data);
+    (void)peer_id_format(&self, peer);
+    reply_json(q, 200,
+               json_pack("{s:o,s:o,s:s}", "signature",
+                         json_base64((struct bytes){sig, sizeof(sig)}),
+                         "public_key", json_public_key(q->node), "peer_id",
+                         peer));
+}

@@ -1,0 +1,98 @@
+#include "api/request.h"
+
+#include <string.h>
+
+const char *request_query(struct request *q, const char *name)
+{
+    return q->http->query(q->http, q->r, name);
+}
+
+bool request_flag(struct request *q, const char *name, bool otherwise,
+                  bool *ret_ok)
+{
+    const char *text = request_query(q, name);
+
+    if (text == NULL)
+        return otherwise;
+    if (text[0] == '\0' || strcmp(text, "1") == 0 || strcmp(text, "true") == 0)
+        return true;
+    if (strcmp(text, "0") != 0 && strcmp(text, "false") != 0) {
+        reply_error(q, ERROR_BAD_REQUEST, "neither true nor false", name);
+        *ret_ok = false;
+    }
+    return false;
+}
+
+uint64_t request_number(struct request *q, const char *name, uint64_t otherwise,
+                        uint64_t max, bool *ret_ok)
+{
+    const char *text = request_query(q, name);
+    uint64_t value = 0;
+
+    if (text == NULL)
+        return otherwise;
+    bool good = text[0] != '\0';
+    for (const char *p = text; good && *p != '\0'; p++) {
+        uint64_t digit = (uint64_t)(uint8_t)*p - '0';
+        good = *p >= '0' && *p <= '9' && digit <= max &&
+               value <= (max - digit) / 10;
+        value = value * 10 + digit;
+    }
+    if (good)
+        return value;
+    reply_error(q, ERROR_BAD_REQUEST, "not a number within the limits", name);
+    *ret_ok = false;
+    return otherwise;
+}
+
+uint32_t request_timeout_ms(struct request *q, bool *ret_ok)
+{
+    enum { TIMEOUT_S_MAX = 7 * 24 * 3600 };
+
+    return 1000 *
+           (uint32_t)request_number(q, "timeout", 0, TIMEOUT_S_MAX, ret_ok);
+}
+
+static bool has_type(const struct request_field *f, const json_t *v)
+{
+    switch (f->type) {
+    case FIELD_TEXT:
+        return json_is_string(v);
+    case FIELD_BOOL:
+        return json_is_boolean(v);
+    case FIELD_INT:
+        return json_is_integer(v);
+    case FIELD_LIST:
+        return json_is_array(v);
+    }
+    return false;
+}
+
+bool request_fields(struct request *q, const struct request_field *fields,
+                    size_t count)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(q->body, key, value)
+    {
+        size_t i = 0;
+        while (i < count && strcmp(fields[i].name, key) != 0)
+            i++;
+        if (i < count && has_type(&fields[i], value))
+            continue;
+        reply_error(
+            q, ERROR_BAD_REQUEST,
+            i < count ? "this field has the wrong type" : "unknown field", key);
+        return false;
+    }
+    return true;
+}
+
+bool request_cid(struct request *q, struct cid *ret_cid)
+{
+    if (cid_parse(bytes_str(q->tail), ret_cid) == OK)
+        return true;
+    reply_error(q, ERROR_BAD_CID, NULL, q->tail);
+    return false;
+}

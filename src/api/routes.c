@@ -1,0 +1,94 @@
+#include "api/routes.h"
+
+#include <string.h>
+
+#include "api/request.h"
+
+/* "+" is one segment, "*" all that follows, both at the end only. */
+static const struct route table[] = {
+    {"GET", "/health", ROLE_NONE, BODY_NONE, false, handle_health},
+    {"GET", "/livez", ROLE_NONE, BODY_NONE, false, handle_health},
+    {"GET", "/readyz", ROLE_NONE, BODY_NONE, false, handle_health},
+    {"GET", "/api/v1/node", ROLE_READ, BODY_NONE, false, handle_node},
+    {"POST", "/api/v1/node/shutdown", ROLE_ADMIN, BODY_NONE, false,
+     handle_shutdown},
+    {"POST", "/api/v1/node/sign", ROLE_ADMIN, BODY_JSON, false, handle_sign},
+    {"GET", "/api/v1/stats", ROLE_READ, BODY_NONE, false, handle_stats},
+    {"POST", "/api/v1/add", ROLE_STORE, BODY_STREAM, false, handle_add},
+    {"POST", "/api/v1/local/add", ROLE_ADMIN, BODY_JSON, true,
+     handle_local_add},
+    {"POST", "/api/v1/local/get", ROLE_ADMIN, BODY_JSON, true,
+     handle_local_get},
+    {"GET", "/api/v1/content/*", ROLE_READ, BODY_NONE, false, handle_content},
+    {"HEAD", "/api/v1/content/*", ROLE_READ, BODY_NONE, false, handle_content},
+    {"GET", "/api/v1/ls/*", ROLE_READ, BODY_NONE, false, handle_ls},
+    {"GET", "/api/v1/stat/*", ROLE_READ, BODY_NONE, false, handle_stat},
+    {"GET", "/api/v1/blocks", ROLE_READ, BODY_NONE, false, handle_blocks_list},
+    {"POST", "/api/v1/blocks", ROLE_STORE, BODY_STREAM, false,
+     handle_block_put},
+    {"GET", "/api/v1/blocks/+", ROLE_READ, BODY_NONE, false, handle_block_get},
+    {"DELETE", "/api/v1/blocks/+", ROLE_STORE, BODY_NONE, false,
+     handle_block_delete},
+    {"GET", "/api/v1/pins", ROLE_READ, BODY_NONE, false, handle_pins_list},
+    {"GET", "/api/v1/pins/+", ROLE_READ, BODY_NONE, false, handle_pin_get},
+    {"PUT", "/api/v1/pins/+", ROLE_STORE, BODY_NONE, false, handle_pin_put},
+    {"DELETE", "/api/v1/pins/+", ROLE_STORE, BODY_NONE, false,
+     handle_pin_delete},
+    {"POST", "/api/v1/gc", ROLE_ADMIN, BODY_NONE, false, handle_gc},
+    {"POST", "/api/v1/verify", ROLE_STORE, BODY_NONE, false, handle_verify},
+    {"POST", "/api/v1/fsck", ROLE_ADMIN, BODY_NONE, false, handle_fsck},
+    {"GET", "/api/v1/car/+", ROLE_READ, BODY_NONE, false, handle_car_export},
+    {"POST", "/api/v1/car", ROLE_STORE, BODY_STREAM, false, handle_car_import},
+    {"GET", "/api/v1/connections", ROLE_READ, BODY_NONE, false,
+     handle_connections},
+    {"POST", "/api/v1/connections", ROLE_ADMIN, BODY_JSON, false,
+     handle_connect},
+    {"DELETE", "/api/v1/connections/+", ROLE_ADMIN, BODY_NONE, false,
+     handle_disconnect},
+    {"POST", "/api/v1/ping/+", ROLE_READ, BODY_NONE, false, handle_ping},
+    {"GET", "/api/v1/config", ROLE_ADMIN, BODY_NONE, false, handle_config},
+    {"GET", "/api/v1/config/schema", ROLE_READ, BODY_NONE, false,
+     handle_config_schema},
+    {"PATCH", "/api/v1/config", ROLE_ADMIN, BODY_JSON, false,
+     handle_config_patch},
+    {"POST", "/api/v1/config/reload", ROLE_ADMIN, BODY_NONE, false,
+     handle_config_reload},
+};
+
+static bool matches(const char *pattern, const char *path,
+                    struct bytes *ret_tail)
+{
+    size_t len = strlen(pattern);
+    char last = pattern[len - 1];
+
+    if (last != '+' && last != '*') {
+        *ret_tail = BYTES_EMPTY;
+        return strcmp(pattern, path) == 0;
+    }
+    if (strncmp(pattern, path, len - 1) != 0)
+        return false;
+    *ret_tail = bytes_str(path + len - 1);
+    bool one = memchr(ret_tail->p, '/', ret_tail->len) == NULL;
+    return ret_tail->len > 0 && (last == '*' || one);
+}
+
+enum route_found route_find(const char *method, const char *path,
+                            const struct route **ret_route,
+                            struct bytes *ret_tail)
+{
+    enum route_found found = ROUTE_NO_PATH;
+
+    for (size_t i = 0; i < countof(table); i++) {
+        struct bytes tail;
+        if (!matches(table[i].pattern, path, &tail))
+            continue;
+        if (strcmp(table[i].method, method) != 0) {
+            found = ROUTE_NO_METHOD;
+            continue;
+        }
+        *ret_route = &table[i];
+        *ret_tail = tail;
+        return ROUTE_FOUND;
+    }
+    return found;
+}

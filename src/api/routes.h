@@ -1,0 +1,27 @@
+#ifndef API_ROUTES_H
+#define API_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/bytes.h"
+
+struct route;
+
+/** enum route_found - what a look at the table says. */
+enum route_found {
+    ROUTE_FOUND,
+    ROUTE_NO_PATH,   /* 404 */
+    ROUTE_NO_METHOD, /* 405 */
+};
+
+/**
+ * route_find - the row for @method and @path.
+ * @path: as sent, percent-encoded.
+ * @ret_tail: what stood for the star, a view into @path; on FOUND only.
+ */
+enum route_found route_find(const char *method, const char *path,
+                            const struct route **ret_route,
+                            struct bytes *ret_tail);
+
+#endif /* API_ROUTES_H */

@@ -1,0 +1,415 @@
+/* POST /api/v1/gc, /verify, /fsck: keeping the store in order. */
+#include <string.h>
+
+#include "api/request.h"
+#include "base/mem.h"
+#include "env/clock.h"
+#include "env/env.h"
+#include "ipld/block.h"
+#include "multiformats/cid.h"
+#include "node/fetch.h"
+#include "node/node.h"
+#include "node/walking.h"
+#include "store/store.h"
+
+enum { BAD_MAX = 1000 }; /* named in an answer */
+
+/* gc. */
+
+struct gc {
+    struct request *q; /* NULL: nobody waits any more */
+    struct store_op op;
+};
+
+static void on_collected(struct store_op *op, enum err err, struct mtime now)
+{
+    struct gc *g = container_of(op, struct gc, op);
+    struct request *q = g->q;
+    struct fault f;
+
+    (void)now;
+    if (q != NULL)
+        q->op = NULL;
+    if (q != NULL && err == OK) {
+        reply_json(q, 200,
+                   json_pack("{s:I,s:I}", "removed", (json_int_t)op->blocks,
+                             "bytes", (json_int_t)op->bytes));
+    } else if (q != NULL) {
+        fault_from_err(&f, err, "the collection ended early", BYTES_EMPTY);
+        reply_fault(q, &f);
+    }
+    mem_free(g);
+}
+
+static void cancel_gc(struct request *q)
+{
+    struct gc *g = q->op;
+
+    if (g != NULL)
+        g->q = NULL; /* it goes on: what is garbage stays garbage */
+}
+
+void handle_gc(struct request *q, struct mtime now)
+{
+    struct gc *g = mem_zalloc(1, sizeof(*g));
+
+    (void)now;
+    g->q = q;
+    g->op.done = on_collected;
+    enum err err = store_gc(node_store(q->node), &g->op);
+    if (err == OK) {
+        q->op = g;
+        q->cancel = cancel_gc;
+        return;
+    }
+    mem_free(g);
+    reply_error(q, err == E_AGAIN ? ERROR_BUSY : error_of_err(err),
+                "another collection is under way", NULL);
+}
+
+/* verify and fsck: a walk over all segments. */
+
+struct check {
+    struct request *q; /* NULL: nobody waits any more */
+    struct node *node;
+    struct store_check_op op;
+    struct store_op flush;
+    struct timer progress;
+    uint64_t problems_before;
+    bool is_fsck;
+    bool running;
+    json_t *bad;
+    json_t *repaired;
+    struct fetch *fetch;   /* verify: of what was damaged */
+    struct fetch_op again; /* one after the other */
+    size_t at;             /* index into @bad */
+};
+
+static void free_check(struct check *c)
+{
+    struct clock *clock = node_env(c->node)->clock;
+
+    clock->set(clock, &c->progress, MTIME_NEVER);
+    fetch_cancel(&c->again);
+    fetch_free(c->fetch);
+    json_decref(c->bad);
+    json_decref(c->repaired);
+    mem_free(c);
+}
+
+static const char *problem_name(enum store_problem_kind kind)
+{
+    switch (kind) {
+    case STORE_BAD_SEGMENT:
+        return "bad_segment";
+    case STORE_BAD_RECORD:
+        return "bad_record";
+    case STORE_BAD_BYTES:
+        return "bad_bytes";
+    case STORE_BAD_HASH:
+        return "bad_hash";
+    case STORE_MISSING:
+        return "missing";
+    case STORE_ORPHANED:
+        return "orphaned";
+    }
+    return "bad_record";
+}
+
+static void add_bad(struct check *c, const struct multihash *hash)
+{
+    struct cid cid = cid_from_hash(CODEC_RAW, hash);
+    json_t *text = json_cid(&cid);
+    const json_t *known;
+    size_t i;
+
+    json_array_foreach(c->bad, i, known)
+    {
+        if (json_equal(known, text)) {
+            json_decref(text);
+            return;
+        }
+    }
+    json_array_append_new(c->bad, text);
+}
+
+/* Problems that this walk found; of those the last are kept. */
+static void collect_problems(struct check *c)
+{
+    struct store_stats stats;
+    struct store_problem p;
+
+    store_stats(node_store(c->node), &stats);
+    uint64_t found = stats.problems - c->problems_before;
+    size_t kept = 0;
+    while (store_problem(node_store(c->node), kept, &p))
+        kept++;
+    size_t from = found < kept ? kept - (size_t)found : 0;
+    for (size_t i = from; i < kept && i - from < BAD_MAX; i++) {
+        if (!store_problem(node_store(c->node), i, &p))
+            break;
+        struct cid cid = cid_from_hash(CODEC_RAW, &p.hash);
+        if (!c->is_fsck && p.hash.len > 0) {
+            add_bad(c, &p.hash);
+            continue;
+        }
+        json_t *v =
+            json_pack("{s:s,s:i,s:I}", "kind", problem_name(p.kind), "segment",
+                      (int)p.segment, "offset", (json_int_t)p.offset);
+        if (p.hash.len > 0)
+            json_object_set_new(v, "cid", json_cid(&cid));
+        json_array_append_new(c->bad, v);
+    }
+}
+
+/* What was found damaged before, and has not come again. */
+static void collect_quarantined(struct check *c)
+{
+    struct store_cursor cursor = {.len = 0};
+    struct multihash hash;
+
+    while (json_array_size(c->bad) < BAD_MAX &&
+           store_quarantined(node_store(c->node), &cursor, &hash) == OK)
+        add_bad(c, &hash);
+}
+
+static void reply_fsck(struct check *c)
+{
+    struct store_stats stats;
+
+    store_stats(node_store(c->node), &stats);
+    reply_json(c->q, 200,
+               json_pack("{s:I,s:I,s:I,s:I,s:O,s:I,s:I,s:b}", "segments",
+                         (json_int_t)c->op.segments, "records",
+                         (json_int_t)c->op.records, "blocks",
+                         (json_int_t)c->op.blocks, "bytes",
+                         (json_int_t)c->op.bytes, "bad", c->bad, "missing",
+                         (json_int_t)c->op.missing, "orphaned",
+                         (json_int_t)c->op.orphaned, "rebuilt",
+                         (int)stats.was_rebuilt));
+}
+
+static void reply_verified(struct check *c)
+{
+    lines_json(c->q,
+               json_pack("{s:I,s:O,s:O}", "checked", (json_int_t)c->op.blocks,
+                         "bad", c->bad, "repaired", c->repaired));
+    lines_end(c->q);
+}
+
+static void fetch_next(struct check *c);
+
+static void on_again(struct fetch_op *op, enum err err, struct block *block,
+                     struct mtime now)
+{
+    struct check *c = container_of(op, struct check, again);
+
+    (void)block;
+    (void)now;
+    if (err == OK)
+        json_array_append(c->repaired, json_array_get(c->bad, c->at));
+    c->at++;
+    fetch_next(c);
+}
+
+/* What was damaged is fetched again from peers, where there are any. */
+static void fetch_next(struct check *c)
+{
+    struct cid cid;
+    const char *text = json_string_value(json_array_get(c->bad, c->at));
+
+    while (text != NULL && cid_parse(bytes_str(text), &cid) != OK) {
+        c->at++;
+        text = json_string_value(json_array_get(c->bad, c->at));
+    }
+    if (text == NULL) {
+        reply_verified(c);
+        return;
+    }
+    fetch_get(c->fetch, &c->again, &cid, 0, 0);
+}
+
+static void on_flushed(struct store_op *op, enum err err, struct mtime now)
+{
+    struct check *c = container_of(op, struct check, flush);
+
+    (void)err; /* what could be written is listed */
+    (void)now;
+    c->running = false;
+    if (c->q == NULL) {
+        free_check(c);
+        return;
+    }
+    collect_problems(c);
+    collect_quarantined(c);
+    struct fetch_config config = {.timeout_ms = 0};
+    c->fetch = fetch_new(c->node, &config);
+    c->again.done = on_again;
+    fetch_next(c);
+}
+
+static void on_checked(struct store_check_op *op, enum err err,
+                       struct mtime now)
+{
+    struct check *c = container_of(op, struct check, op);
+    struct clock *clock = node_env(c->node)->clock;
+    struct fault f;
+
+    (void)now;
+    c->running = false;
+    clock->set(clock, &c->progress, MTIME_NEVER);
+    if (c->q == NULL) {
+        free_check(c);
+        return;
+    }
+    if (err != OK) {
+        fault_from_err(&f, err, "the check ended early", BYTES_EMPTY);
+        reply_fault(c->q, &f);
+        return;
+    }
+    if (c->is_fsck) {
+        collect_problems(c);
+        reply_fsck(c);
+        return;
+    }
+    /* What is quarantined is listed from what is committed. */
+    c->running = true;
+    c->flush.done = on_flushed;
+    store_flush(node_store(c->node), &c->flush);
+}
+
+static void on_progress(struct timer *t, struct mtime now)
+{
+    struct check *c = container_of(t, struct check, progress);
+    struct clock *clock = node_env(c->node)->clock;
+    struct store_stats stats;
+
+    store_stats(node_store(c->node), &stats);
+    if (!c->is_fsck && !request_is_full(c->q))
+        lines_progress(c->q, c->op.bytes, stats.bytes_on_disk, "bytes");
+    clock->set(clock, t, mtime_add_ms(now, PROGRESS_MS));
+}
+
+static void cancel_check(struct request *q)
+{
+    struct check *c = q->op;
+    struct clock *clock = node_env(c->node)->clock;
+
+    c->q = NULL;
+    c->op.stop = true;
+    clock->set(clock, &c->progress, MTIME_NEVER);
+    if (!c->running)
+        free_check(c);
+}
+
+static void start_check(struct request *q, bool is_fsck, struct mtime now)
+{
+    struct check *c = mem_zalloc(1, sizeof(*c));
+    struct store *store = node_store(q->node);
+    struct clock *clock = node_env(q->node)->clock;
+    struct store_stats stats;
+
+    store_stats(store, &stats);
+    c->q = q;
+    c->node = q->node;
+    c->is_fsck = is_fsck;
+    c->problems_before = stats.problems;
+    c->bad = json_array();
+    c->repaired = json_array();
+    c->op.done = on_checked;
+    timer_init(&c->progress, on_progress);
+    enum err err =
+        is_fsck ? store_fsck(store, &c->op) : store_verify(store, &c->op);
+    if (err != OK) {
+        free_check(c);
+        reply_error(q, err == E_AGAIN ? ERROR_BUSY : error_of_err(err),
+                    "another check is under way", NULL);
+        return;
+    }
+    c->running = true;
+    q->op = c;
+    q->cancel = cancel_check;
+    clock->set(clock, &c->progress, mtime_add_ms(now, PROGRESS_MS));
+}
+
+/* verify of one CID: every block below it is hashed. */
+
+struct verify {
+    struct request *q;
+    struct walking *walking;
+    uint64_t checked;
+    json_t *bad;
+    json_t *missing;
+};
+
+static void on_block(void *user, const struct cid *cid, struct block *block,
+                     struct mtime now)
+{
+    struct verify *v = user;
+
+    (void)now;
+    if (block == NULL) {
+        json_array_append_new(v->missing, json_cid(cid));
+        return;
+    }
+    v->checked++;
+    if (cid_verify(cid, block->data.bytes) != OK)
+        json_array_append_new(v->bad, json_cid(cid));
+}
+
+static void on_walked(void *user, enum err err, struct mtime now)
+{
+    struct verify *v = user;
+
+    (void)now;
+    if (err != OK) {
+        reply_fault(v->q, walking_fault(v->walking));
+        return;
+    }
+    json_t *answer =
+        json_pack("{s:I,s:O,s:[]}", "checked", (json_int_t)v->checked, "bad",
+                  v->bad, "repaired");
+    if (json_array_size(v->missing) > 0)
+        json_object_set(answer, "missing", v->missing);
+    lines_json(v->q, answer);
+    lines_end(v->q);
+}
+
+static void cancel_verify(struct request *q)
+{
+    struct verify *v = q->op;
+
+    walking_free(v->walking);
+    json_decref(v->bad);
+    json_decref(v->missing);
+    mem_free(v);
+}
+
+void handle_verify(struct request *q, struct mtime now)
+{
+    const char *cid = request_query(q, "cid");
+
+    if (cid == NULL) {
+        start_check(q, false, now);
+        return;
+    }
+    struct verify *v = mem_zalloc(1, sizeof(*v));
+    struct walking_config config = {
+        .path = bytes_str(cid),
+        .skip_missing = true,
+        .on_block = on_block,
+        .done = on_walked,
+        .user = v,
+    };
+    v->q = q;
+    v->bad = json_array();
+    v->missing = json_array();
+    q->op = v;
+    q->cancel = cancel_verify;
+    v->walking = walking_new(q->node, &config);
+}
+
+void handle_fsck(struct request *q, struct mtime now)
+{
+    start_check(q, true, now);
+}
