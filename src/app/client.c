@@ -1,0 +1,440 @@
+#include "app/client.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "app/cli_error.h"
+#include "app/folder.h"
+#include "app/interrupt.h"
+#include "app/local_http.h"
+#include "app/served.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "os/fslock.h"
+#include "os/http_client.h"
+#include "os/os_env.h"
+
+enum {
+    LOCK_WAIT_MS = 5000,
+    LOCK_STEP_MS = 20,
+    PROBE_CONNECT_MS = 1000,
+    PROBE_SILENCE_S = 3,
+    TIMEOUT_SLACK_S = 3, /* the node's own deadline should come first */
+    TYPE_BYTES_MAX = 128,
+};
+
+static const char system_socket[] = "/run/xmbl/api.sock";
+
+struct client {
+    struct client_config config;
+    struct http_client *http; /* a daemon; NULL: a node in this process */
+    bool own_user;            /* the daemon runs as we do */
+    struct os_env *os;
+    struct local_http *local;
+    struct served served;
+};
+
+/* One call through either transport. */
+struct call {
+    struct client *client;
+    const struct client_request *request;
+    unsigned status;
+    bool began; /* on_headers was called */
+    char type[TYPE_BYTES_MAX];
+    enum err err; /* of a callback */
+};
+
+static enum err begin(struct call *c, unsigned status)
+{
+    const struct client_request *r = c->request;
+
+    if (c->began)
+        return OK;
+    c->began = true;
+    c->status = status;
+    if (r->on_headers == NULL)
+        return OK;
+    c->err = r->on_headers(r->ctx, status, c->type);
+    return c->err;
+}
+
+static enum err hand_out(struct call *c, struct bytes in)
+{
+    if (c->request->on_body == NULL)
+        return OK;
+    c->err = c->request->on_body(c->request->ctx, in);
+    return c->err;
+}
+
+static enum err take_in(struct call *c, uint8_t *dst, size_t max,
+                        size_t *ret_len)
+{
+    c->err = c->request->read_body(c->request->ctx, dst, max, ret_len);
+    return c->err;
+}
+
+/* Through a socket. */
+
+static void http_on_header(void *user, unsigned status, struct bytes name,
+                           struct bytes value)
+{
+    static const char wanted[] = "content-type";
+    struct call *c = user;
+    bool same = name.len == sizeof(wanted) - 1;
+
+    (void)status;
+    for (size_t i = 0; same && i < name.len; i++)
+        same = (name.p[i] | 0x20) == (uint8_t)wanted[i];
+    if (!same || value.len >= sizeof(c->type))
+        return;
+    memcpy(c->type, value.p, value.len);
+    c->type[value.len] = '\0';
+}
+
+static enum err http_on_body(void *user, unsigned status, struct bytes in)
+{
+    struct call *c = user;
+    enum err err = begin(c, status);
+
+    return err == OK ? hand_out(c, in) : err;
+}
+
+static enum err http_read_body(void *user, uint8_t *dst, size_t max,
+                               size_t *ret_len)
+{
+    return take_in(user, dst, max, ret_len);
+}
+
+/* How long the daemon may say nothing: for ever, unless told otherwise. */
+static uint32_t silence_s(const struct client *c)
+{
+    uint32_t timeout_s = c->config.timeout_s;
+
+    return timeout_s > 0 ? timeout_s + TIMEOUT_SLACK_S : 0;
+}
+
+static void fault_daemon(const struct call *c, enum err err, const char *why,
+                         struct cli_error *e)
+{
+    if (err == E_TIMEOUT)
+        cli_error_setf(e, ERROR_TIMEOUT, "the daemon does not answer");
+    else if (c->began && c->status < 300)
+        cli_error_setf(e, ERROR_INCOMPLETE,
+                       "the answer broke off before its end");
+    else
+        cli_error_setf(e, ERROR_DAEMON_UNREACHABLE,
+                       "the connection to the daemon was lost: %s", why);
+}
+
+static enum err call_daemon(struct call *c, struct cli_error *ret_error)
+{
+    const struct client_request *r = c->request;
+    const char *type = r->content_type;
+    struct strbuf header;
+    struct http_answer answer;
+    bool has_body = r->read_body != NULL || r->body.len > 0;
+
+    if (type == NULL)
+        type = r->read_body != NULL ? "application/octet-stream"
+                                    : "application/json";
+    strbuf_init(&header, TYPE_BYTES_MAX);
+    strbuf_str(&header, "Content-Type: ");
+    strbuf_str(&header, type);
+    const char *const headers[] = {strbuf_cstr(&header)};
+    struct http_call call = {
+        .method = r->method,
+        .path = r->path,
+        .headers = headers,
+        .headers_count = has_body ? 1 : 0,
+        .body = r->body,
+        .read_body = r->read_body != NULL ? http_read_body : NULL,
+        .body_len = UINT64_MAX,
+        .silence_s = silence_s(c->client),
+        .on_header = http_on_header,
+        .on_body = http_on_body,
+        .user = c,
+    };
+    enum err err = http_client_call(c->client->http, &call, &answer);
+    strbuf_release(&header);
+    if (err == OK)
+        err = begin(c, answer.status);
+    if (err != OK && c->err == OK && err != E_CANCELED)
+        fault_daemon(c, err, answer.text, ret_error);
+    return err;
+}
+
+/* In this process. */
+
+static void local_on_head(void *user, unsigned status, const char *type)
+{
+    struct call *c = user;
+    size_t len = strlen(type);
+
+    if (len < sizeof(c->type))
+        memcpy(c->type, type, len + 1);
+    (void)begin(c, status); /* its failure is kept in c->err */
+}
+
+static enum err local_on_body(void *user, struct bytes in)
+{
+    struct call *c = user;
+
+    return c->err == OK ? hand_out(c, in) : c->err;
+}
+
+static bool local_interrupted(void *user)
+{
+    const struct call *c = user;
+
+    return interrupt_seen(c->client->config.cancel_fd);
+}
+
+static enum err call_local(struct call *c, struct cli_error *ret_error)
+{
+    const struct client_request *r = c->request;
+    struct local_call call = {
+        .method = r->method,
+        .target = r->path,
+        .body = r->body,
+        .read_body = r->read_body != NULL ? http_read_body : NULL,
+        .on_head = local_on_head,
+        .on_body = local_on_body,
+        .interrupted = local_interrupted,
+        .user = c,
+    };
+    enum err err = local_http_call(c->client->local, &call);
+
+    if (err == OK)
+        err = c->err;
+    if (err == E_CLOSED && c->err == OK)
+        cli_error_setf(ret_error, ERROR_INCOMPLETE,
+                       "the answer broke off before its end");
+    return err;
+}
+
+enum err client_call(struct client *client,
+                     const struct client_request *request, unsigned *ret_status,
+                     struct cli_error *ret_error)
+{
+    struct call c = {.client = client, .request = request, .err = OK};
+    enum err err = client->http != NULL ? call_daemon(&c, ret_error)
+                                        : call_local(&c, ret_error);
+
+    if (err == OK)
+        *ret_status = c.status;
+    return err;
+}
+
+/* Finding the node. */
+
+static enum err open_http(struct client *c, const char *unix_path,
+                          const char *url)
+{
+    struct http_target target = {
+        .unix_path = unix_path,
+        .base_url = url,
+        .token = c->config.token,
+        .connect_ms = PROBE_CONNECT_MS,
+        .cancel_fd = c->config.cancel_fd,
+    };
+
+    return http_client_open(&target, &c->http);
+}
+
+/* True when a daemon answers there; the client is open then. */
+static bool probe(struct client *c, const char *unix_path)
+{
+    struct http_call call = {
+        .method = "GET",
+        .path = "/livez",
+        .silence_s = PROBE_SILENCE_S,
+    };
+    struct http_answer answer;
+
+    if (open_http(c, unix_path, NULL) != OK)
+        return false;
+    if (http_client_call(c->http, &call, &answer) == OK)
+        return true;
+    http_client_free(c->http);
+    c->http = NULL;
+    return false;
+}
+
+static void log_to_stderr(void *user, enum log_level level, struct bytes line)
+{
+    const struct client *c = user;
+
+    if (level >= LOG_CRITICAL && !c->config.quiet)
+        (void)fprintf(stderr, "xmbl: %.*s\n", (int)line.len,
+                      (const char *)line.p);
+}
+
+static enum err serve_self(struct client *c, const char *path,
+                           const struct fslock *lock,
+                           struct cli_error *ret_error)
+{
+    struct os_config os = {.pool_threads = 0};
+    struct served_config config = {
+        .path = path,
+        .passphrase_file = c->config.passphrase_file,
+        .log = {.level = LOG_WARNING, .write = log_to_stderr, .user = c},
+    };
+    enum err err = os_env_open(&os, &c->os);
+    if (err != OK) {
+        cli_error_set(ret_error, error_of_err(err), NULL);
+        return err;
+    }
+    c->local = local_http_new(c->os);
+    err = served_open(&c->served, &config, c->os, lock,
+                      local_http_env(c->local), ret_error);
+    if (err == OK) {
+        local_http_serve(c->local, api_server(c->served.api));
+        return OK;
+    }
+    local_http_free(c->local);
+    c->local = NULL;
+    os_env_free(c->os);
+    c->os = NULL;
+    return err;
+}
+
+static uint64_t clock_ms(void)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at); /* it cannot fail */
+    return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
+}
+
+static void wait_a_little(void)
+{
+    struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000L};
+
+    (void)nanosleep(&step, NULL); /* a shorter sleep is as good */
+}
+
+/* Whoever holds the folder is asked; nobody: we hold it and serve ourselves. */
+static enum err open_folder(struct client *c, const char *path,
+                            struct cli_error *ret_error)
+{
+    char *lock_path = folder_join(path, "lock");
+    char *socket = folder_join(path, "api.sock");
+    struct fslock lock;
+    uint32_t pid = 0;
+    enum err err = E_AGAIN;
+
+    uint64_t until_ms = clock_ms() + LOCK_WAIT_MS;
+    while (err == E_AGAIN && clock_ms() < until_ms) {
+        err = fslock_open(lock_path, true, 0, &lock, &pid);
+        if (err != E_AGAIN || probe(c, socket))
+            break;
+        if (interrupt_seen(c->config.cancel_fd))
+            err = E_CANCELED;
+        else
+            wait_a_little();
+    }
+    mem_free(lock_path);
+    mem_free(socket);
+    if (c->http != NULL) {
+        c->own_user = true;
+        return OK;
+    }
+    if (err == E_CANCELED) {
+        cli_error_set(ret_error, ERROR_CANCELLED, NULL);
+        return err;
+    }
+    if (err == E_AGAIN) {
+        cli_error_setf(ret_error, ERROR_FOLDER_LOCKED,
+                       "the folder is in use by process %u: %s", pid, path);
+        return E_CLOSED;
+    }
+    if (err == OK && c->config.needs_daemon) {
+        fslock_release(&lock);
+        cli_error_set(ret_error, ERROR_DAEMON_NEEDED, NULL);
+        return E_CLOSED;
+    }
+    if (err == OK) {
+        err = serve_self(c, path, &lock, ret_error);
+        if (err != OK)
+            fslock_release(&lock);
+        return err;
+    }
+    cli_error_set(ret_error, error_of_err(err), path);
+    return err;
+}
+
+static enum err make_folder(struct client *c, const char *path,
+                            struct cli_error *ret_error)
+{
+    if (!c->config.may_create) {
+        cli_error_set(ret_error, ERROR_NO_FOLDER, path);
+        return E_NOTFOUND;
+    }
+    enum err err = folder_make(path, ret_error);
+    if (err == OK && !c->config.quiet)
+        (void)fprintf(stderr, "xmbl: made a new data folder: %s\n", path);
+    return err;
+}
+
+static enum err find_node(struct client *c, struct cli_error *ret_error)
+{
+    if (c->config.api != NULL) {
+        bool is_path = c->config.api[0] == '/';
+        enum err err = open_http(c, is_path ? c->config.api : NULL,
+                                 is_path ? NULL : c->config.api);
+        if (err != OK)
+            cli_error_set(ret_error, ERROR_DAEMON_UNREACHABLE, c->config.api);
+        return err == OK ? OK : E_CLOSED;
+    }
+    char *path = folder_path(c->config.path);
+    enum err err = OK;
+    bool there = folder_exists(path) || folder_has_lock(path);
+    bool done = !there && c->config.path == NULL && probe(c, system_socket);
+    if (!done && !there)
+        err = make_folder(c, path, ret_error);
+    if (!done && err == OK)
+        err = open_folder(c, path, ret_error);
+    mem_free(path);
+    return err;
+}
+
+enum err client_open(const struct client_config *config, struct client **ret,
+                     struct cli_error *ret_error)
+{
+    struct client *c = mem_zalloc(1, sizeof(*c));
+
+    c->config = *config;
+    enum err err = find_node(c, ret_error);
+    if (err != OK) {
+        mem_free(c);
+        return err;
+    }
+    *ret = c;
+    return OK;
+}
+
+bool client_is_local(const struct client *client)
+{
+    return client->http == NULL || client->own_user;
+}
+
+void client_close(struct client *client)
+{
+    if (client == NULL)
+        return;
+    http_client_free(client->http);
+    if (client->local != NULL) {
+        /* On a full disk the index waits: the next start reads the blocks. */
+        enum err err = served_close(&client->served);
+        if (err != OK && err != E_NOSPACE)
+            (void)fprintf(stderr,
+                          "xmbl: the end could not be written to the disk\n");
+        local_http_free(client->local);
+        os_env_free(client->os);
+    }
+    mem_free(client);
+}

@@ -1,0 +1,60 @@
+#ifndef APP_COMMANDS_H
+#define APP_COMMANDS_H
+
+/*
+ * The commands.  Each does one row of the table of cli_commands(), returns the
+ * exit status and, where that is not 0, has set @cli->error.
+ */
+
+struct cli;
+
+/* Node. */
+int cmd_init(struct cli *cli);
+int cmd_daemon(struct cli *cli);
+int cmd_id(struct cli *cli);
+int cmd_status(struct cli *cli);
+int cmd_key_export(struct cli *cli);
+int cmd_key_import(struct cli *cli);
+int cmd_key_passphrase(struct cli *cli);
+int cmd_sign(struct cli *cli);
+int cmd_verify_signature(struct cli *cli);
+int cmd_config_show(struct cli *cli);
+int cmd_config_get(struct cli *cli);
+int cmd_config_set(struct cli *cli);
+int cmd_config_check(struct cli *cli);
+int cmd_config_reload(struct cli *cli);
+
+/* Data. */
+int cmd_add(struct cli *cli);
+int cmd_cat(struct cli *cli);
+int cmd_get(struct cli *cli);
+int cmd_ls(struct cli *cli);
+int cmd_stat(struct cli *cli);
+int cmd_rm(struct cli *cli);
+int cmd_block_get(struct cli *cli);
+int cmd_block_put(struct cli *cli);
+int cmd_block_stat(struct cli *cli);
+int cmd_block_ls(struct cli *cli);
+int cmd_block_rm(struct cli *cli);
+int cmd_pin_add(struct cli *cli);
+int cmd_pin_rm(struct cli *cli);
+int cmd_pin_ls(struct cli *cli);
+int cmd_gc(struct cli *cli);
+int cmd_verify(struct cli *cli);
+int cmd_fsck(struct cli *cli);
+int cmd_car_export(struct cli *cli);
+int cmd_car_import(struct cli *cli);
+
+/* Network. */
+int cmd_swarm_peers(struct cli *cli);
+int cmd_swarm_connect(struct cli *cli);
+int cmd_swarm_disconnect(struct cli *cli);
+int cmd_ping(struct cli *cli);
+
+/* Other. */
+int cmd_explain(struct cli *cli);
+int cmd_version(struct cli *cli);
+int cmd_completion(struct cli *cli);
+int cmd_help(struct cli *cli);
+
+#endif /* APP_COMMANDS_H */

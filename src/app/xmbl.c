@@ -1,0 +1,20 @@
+/*
+ * xmbl - a node of a decentralised storage network, and the commands that talk
+ * to it.  The table of commands is in app/commands.c.
+ */
+#include <signal.h>
+
+#include "app/cli.h"
+
+int main(int argc, char **argv)
+{
+    struct cli cli;
+
+    /* A reader that has gone is an error of write(), not the end of us. */
+    (void)signal(SIGPIPE, SIG_IGN); /* it cannot fail for SIGPIPE */
+    cli_init(&cli);
+    bool understood = cli_parse(&cli, argc, argv) == OK;
+    int code = understood ? cli_run(&cli) : cli_refuse(&cli);
+    cli_release(&cli);
+    return code;
+}
