@@ -1,0 +1,18 @@
+#!/usr/bin/env python3
+"""End-to-end tests: xmbl as its users meet it, real processes on loopback.
+
+Usage: run.py [NAME...] [-l] [--long] [--seed N] [--keep] [-j N]
+"""
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "tools/lib"))
+
+import xmbltest  # noqa: E402  pylint: disable=wrong-import-position
+
+BUDGET_S = 1100
+
+if __name__ == "__main__":
+    xmbltest.load(HERE)
+    sys.exit(xmbltest.main(__doc__.split("\n", maxsplit=1)[0], BUDGET_S))
