@@ -40,12 +40,19 @@ struct write_job {
     struct export_piece pieces[EXPORT_PIECES_MAX];
 };
 
-/* All is written: closed, off the loop. */
-struct close_job {
+/* All is written, and has to be on the disk before the end. */
+struct sync_job {
     struct export_job base;
     struct disk_file *file;
+};
+
+/* All is written.  Even to start its write-back takes as long as a good part of
+ * the download of a large file, so nobody waits: it may outlive the export. */
+struct flush_job {
+    struct pool_job job;
+    struct disk *disk;
+    struct disk_file *file;
     uint64_t size;
-    bool sync;
 };
 
 static struct disk_file *dir_of(const struct export_entry *en)
@@ -228,21 +235,18 @@ static void start_write(struct export_entry *en)
     export_submit(en->e, &j->base, write_run, write_done);
 }
 
-static void close_run(struct pool_job *job)
+static void sync_run(struct pool_job *job)
 {
-    struct close_job *j = container_of(job, struct close_job, base.job);
+    struct sync_job *j = container_of(job, struct sync_job, base.job);
     struct disk *disk = j->base.e->disk;
 
-    if (j->sync)
-        j->base.err = disk->sync(disk, j->file);
-    else
-        disk->flush(disk, j->file, 0, j->size);
+    j->base.err = disk->sync(disk, j->file);
     disk->close(disk, j->file);
 }
 
-static void close_done(struct pool_job *job, struct mtime now)
+static void sync_done(struct pool_job *job, struct mtime now)
 {
-    struct close_job *j = container_of(job, struct close_job, base.job);
+    struct sync_job *j = container_of(job, struct sync_job, base.job);
     struct export *e = j->base.e;
     bool goes_on = export_job_end(e);
 
@@ -252,16 +256,49 @@ static void close_done(struct pool_job *job, struct mtime now)
     export_pump(e, now);
 }
 
+static void flush_run(struct pool_job *job)
+{
+    struct flush_job *j = container_of(job, struct flush_job, job);
+
+    j->disk->flush(j->disk, j->file, 0, j->size);
+    j->disk->close(j->disk, j->file);
+}
+
+static void flush_done(struct pool_job *job, struct mtime now)
+{
+    (void)now; /* nobody waits */
+    mem_free(container_of(job, struct flush_job, job));
+}
+
+static void start_sync(struct export *e, struct disk_file *file)
+{
+    struct sync_job *j = mem_zalloc(1, sizeof(*j));
+
+    j->file = file;
+    export_submit(e, &j->base, sync_run, sync_done);
+}
+
+static void start_flush(struct export *e, struct disk_file *file, uint64_t size)
+{
+    struct flush_job *j = mem_zalloc(1, sizeof(*j));
+
+    j->job.run = flush_run;
+    j->job.done = flush_done;
+    j->disk = e->disk;
+    j->file = file;
+    j->size = size;
+    e->pool->submit(e->pool, &j->job, POOL_DISK);
+}
+
 static void start_close(struct export_entry *en)
 {
-    struct close_job *j = mem_zalloc(1, sizeof(*j));
     struct export *e = en->e;
 
-    j->file = en->file;
-    j->size = en->size;
-    j->sync = e->config.sync;
+    if (e->config.sync)
+        start_sync(e, en->file);
+    else
+        start_flush(e, en->file, en->size);
     en->file = NULL;
-    export_submit(e, &j->base, close_run, close_done);
     e->progress.files_done++;
     export_entry_free(en);
 }
