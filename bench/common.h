@@ -41,6 +41,12 @@ _Noreturn static inline void die(const char *what)
     exit(1);
 }
 
+_Noreturn static inline void die_of(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "%s: %s\n", what, why); /* nobody to tell */
+    exit(1);
+}
+
 _Noreturn static inline void usage(const char *text)
 {
     (void)fprintf(stderr, "usage: %s\n", text); /* nobody to tell */

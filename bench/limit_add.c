@@ -32,10 +32,8 @@ struct adding {
 
 static void check_db(int failed)
 {
-    if (failed == 0)
-        return;
-    (void)fprintf(stderr, "lmdb: %s\n", mdb_strerror(failed));
-    exit(1);
+    if (failed != 0)
+        die_of("lmdb", mdb_strerror(failed));
 }
 
 static int open_in(const char *dir, const char *name, int flags)

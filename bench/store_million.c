@@ -49,10 +49,8 @@ struct put {
 
 static void check(enum err err, const char *what)
 {
-    if (err == OK)
-        return;
-    (void)fprintf(stderr, "%s: error %d\n", what, (int)err);
-    exit(1);
+    if (err != OK)
+        die_of(what, err_name(err));
 }
 
 /* Block @number: its number again and again. */
