@@ -57,9 +57,12 @@ class Bench:
             tempfile.mkdtemp(prefix="work-", dir=options.folder))
         self.results = options.folder / "results.jsonl"
         self.below = 0
+        self.holder = machine.hold_memory(self.programs / "touch_memory")
 
     def close(self):
         """Remove what was written but the results."""
+        if self.holder is not None:
+            self.holder.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def size(self, size, unit=MIB):

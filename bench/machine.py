@@ -4,8 +4,8 @@ Two things spoil measurements on a shared virtual machine.  What other processes
 do meanwhile: that is waited for, and measured.  And free memory, which such a
 machine gives back to its host: the first touch of a page then costs several
 times what a program does with it, and who writes two files looks much worse than
-who writes one.  So just before something is measured as much memory is touched
-and freed as that will need: pages that were freed last are taken first.
+who writes one.  So most of the free memory is held as long as the bench runs, and
+just before something is measured all that is left is touched and freed.
 """
 import os
 import platform
@@ -16,7 +16,7 @@ import time
 TICKS = os.sysconf("SC_CLK_TCK")
 KTHREADD = 2
 MIB = 1 << 20
-TOUCHED_BYTES = 3 << 30  # more than any measurement of a GiB writes
+LEFT_BYTES = 7000 * MIB  # not held: more than any measurement of a GiB uses
 FREE_BYTES = 512 * MIB   # not touched
 
 
@@ -110,9 +110,21 @@ def free_disk(folder):
 def touch_memory(program):
     """Write out what is dirty, then touch and free memory."""
     os.sync()
-    size = min(free_memory() - FREE_BYTES, TOUCHED_BYTES)
+    size = min(free_memory() - FREE_BYTES, LEFT_BYTES)
     if size > 0:
         subprocess.run([program, str(size)], check=True)
+
+
+def hold_memory(program):
+    """Start a process that holds the free memory but LEFT_BYTES until its
+    standard input is closed; None where there is less."""
+    size = free_memory() - LEFT_BYTES
+    if size <= 0:
+        return None
+    holder = subprocess.Popen([program, str(size), "hold"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    return holder
 
 
 def read_file(path):

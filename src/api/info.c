@@ -62,18 +62,21 @@ static json_t *json_addresses(struct node *n)
     return list;
 }
 
-static json_t *json_protocols(void)
+/* What the swarm serves by itself, and what the node serves now. */
+static json_t *json_protocols(const struct node *n)
 {
     static const char *const own[] = {"/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0",
                                       "/ipfs/ping/1.0.0"};
-    size_t count;
-    const struct swarm_protocol *more = exchange_protocols(&count);
+    const struct network *network = node_network(n);
     json_t *list = json_array();
 
-    for (size_t i = 0; i < countof(own); i++)
+    for (size_t i = 0; network != NULL && i < countof(own); i++)
         json_array_append_new(list, json_string(own[i]));
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_string(more[i].name));
+    for (size_t i = 0; network != NULL && i < NETWORK_SERVICES_MAX; i++) {
+        const char *name = network_protocol(network, i);
+        if (name != NULL)
+            json_array_append_new(list, json_string(name));
+    }
     return list;
 }
 
@@ -110,7 +113,7 @@ void handle_node(struct request *q, struct mtime now)
     strbuf_str(&agent, node_version(n));
     json_t *v = json_pack("{s:s,s:o,s:s,s:o,s:o,s:s,s:f,s:s,s:s}", "peer_id",
                           peer, "addresses", json_addresses(n), "agent",
-                          strbuf_cstr(&agent), "protocols", json_protocols(),
+                          strbuf_cstr(&agent), "protocols", json_protocols(n),
                           "public_key", json_public_key(n), "version",
                           node_version(n), "uptime_s", uptime_s(n), "state",
                           state_name(n, &stats), "path", node_path(n));

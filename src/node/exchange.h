@@ -40,20 +40,12 @@ struct exchange_session {
     struct list link;        /* private */
 };
 
-/** exchange_protocols - what to register with the swarm; constant.
- * @ret_count: how many. */
-const struct swarm_protocol *exchange_protocols(size_t *ret_count);
-
 /** exchange_new - for @n, whose network it uses; without peers. */
 MUST_USE struct exchange *exchange_new(struct node *n, struct mtime now);
 
 /** exchange_free - no session is open (asserted); reads and hashes under way
  * end by themselves.  NULL does nothing. */
 void exchange_free(struct exchange *x);
-
-/** exchange_on_swarm - what the swarm says of peers and streams. */
-void exchange_on_swarm(struct exchange *x, const struct swarm_out *out,
-                       struct mtime now);
 
 /** exchange_session_open - Return: OK; E_LIMIT. */
 MUST_USE enum err exchange_session_open(struct exchange *x, enum bs_class class,

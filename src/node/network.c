@@ -8,8 +8,6 @@
 #include "env/env.h"
 #include "env/net.h"
 #include "env/rng.h"
-#include "libp2p/swarm.h"
-#include "node/exchange.h"
 #include "node/log.h"
 
 enum { INTERFACES_MAX = 64 };
@@ -32,7 +30,8 @@ struct network {
     struct env *env;
     struct log *log;
     struct swarm *swarm;
-    struct exchange *exchange; /* NULL: nobody to tell */
+    struct network_service *services[NETWORK_SERVICES_MAX]; /* by handler */
+    struct list watchers;
     struct listener *listeners[NETWORK_LISTENERS_MAX];
     size_t listeners_count;
     struct multiaddr addrs[SWARM_ADDRS_MAX];
@@ -86,6 +85,7 @@ struct network *network_new(struct env *env, const struct swarm_config *config,
     list_init(&n->socks);
     list_init(&n->connects);
     list_init(&n->pings);
+    list_init(&n->watchers);
     timer_init(&n->timer, on_timer);
     return n;
 }
@@ -94,15 +94,49 @@ void network_free(struct network *n)
 {
     if (n == NULL)
         return;
-    assert(list_empty(&n->socks));
+    assert(list_empty(&n->socks) && list_empty(&n->watchers));
     n->env->clock->set(n->env->clock, &n->timer, MTIME_NEVER);
     swarm_free(n->swarm);
     mem_free(n);
 }
 
-void network_attach(struct network *n, struct exchange *exchange)
+void network_serve(struct network *n, struct network_service *service,
+                   const struct swarm_protocol *protocol, struct mtime now)
 {
-    n->exchange = exchange;
+    struct swarm_protocol p = *protocol;
+
+    p.handler = 0;
+    while (p.handler < NETWORK_SERVICES_MAX && n->services[p.handler] != NULL)
+        p.handler++;
+    assert(p.handler < NETWORK_SERVICES_MAX);
+    service->name = p.name;
+    service->handler = p.handler;
+    n->services[p.handler] = service;
+    enum err err = swarm_protocol_add(n->swarm, &p, now);
+    assert(err == OK);
+    (void)err; /* without asserts */
+}
+
+void network_unserve(struct network *n, struct network_service *service,
+                     struct mtime now)
+{
+    swarm_protocol_remove(n->swarm, service->name, now);
+    n->services[service->handler] = NULL;
+}
+
+const char *network_protocol(const struct network *n, size_t index)
+{
+    return n->services[index] != NULL ? n->services[index]->name : NULL;
+}
+
+void network_watch(struct network *n, struct network_watcher *w)
+{
+    list_add_tail(&n->watchers, &w->link);
+}
+
+void network_unwatch(struct network_watcher *w)
+{
+    list_remove(&w->link);
 }
 
 struct swarm *network_swarm(struct network *n)
@@ -468,11 +502,38 @@ static void log_fault(struct network *n, const struct swarm_out *out)
     log_peer(n, LOG_INFO, words[out->fault], out);
 }
 
-static void tell_exchange(struct network *n, const struct swarm_out *out,
+static void tell_watchers(struct network *n, const struct swarm_out *out,
                           struct mtime now)
 {
-    if (n->exchange != NULL)
-        exchange_on_swarm(n->exchange, out, now);
+    list_for_each (it, &n->watchers) {
+        struct network_watcher *w =
+            container_of(it, struct network_watcher, link);
+        w->on_peer(w, out, now);
+    }
+}
+
+static void accept_stream(struct network *n, const struct swarm_out *out,
+                          struct mtime now)
+{
+    /* The service may have ended since. */
+    struct network_service *service = out->handler < NETWORK_SERVICES_MAX
+                                          ? n->services[out->handler]
+                                          : NULL;
+    struct network_stream *s =
+        service != NULL ? service->on_stream(service, out, now) : NULL;
+
+    if (s != NULL)
+        swarm_stream_set_owner(n->swarm, out->stream, s);
+    else
+        swarm_stream_reset(n->swarm, out->stream, SWARM_RESET_LIMIT);
+}
+
+static void tell_owner(const struct swarm_out *out, struct mtime now)
+{
+    struct network_stream *s = out->owner;
+
+    if (s != NULL)
+        s->on_out(s, out, now);
 }
 
 static void carry_out(struct network *n, struct swarm_out *out,
@@ -490,30 +551,37 @@ static void carry_out(struct network *n, struct swarm_out *out,
         break;
     case SWARM_CONNECTED:
         log_peer(n, LOG_DEBUG, "connected", out);
+        tell_watchers(n, out, now);
         end_connects(n, out, OK, now);
         break;
     case SWARM_DIAL_FAILED:
         log_peer(n, LOG_DEBUG, "dial_failed", out);
+        tell_watchers(n, out, now);
         end_connects(n, out, out->err, now);
         break;
     case SWARM_DISCONNECTED:
         log_peer(n, LOG_DEBUG, "disconnected", out);
-        tell_exchange(n, out, now);
+        tell_watchers(n, out, now);
+        break;
+    case SWARM_IDENTIFIED:
+        tell_watchers(n, out, now);
         break;
     case SWARM_PING:
         end_ping(n, out, now);
         break;
     case SWARM_FAULT:
         log_fault(n, out);
+        tell_watchers(n, out, now);
         break;
-    case SWARM_IDENTIFIED:
     case SWARM_STREAM_IN:
+        accept_stream(n, out, now);
+        break;
     case SWARM_STREAM_OPEN:
     case SWARM_STREAM_DATA:
     case SWARM_STREAM_EOF:
     case SWARM_STREAM_RESET:
     case SWARM_STREAM_WRITABLE:
-        tell_exchange(n, out, now);
+        tell_owner(out, now);
         break;
     }
 }

@@ -9,23 +9,26 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/mtime.h"
+#include "libp2p/swarm.h"
 #include "multiformats/multiaddr.h"
 #include "multiformats/peer_id.h"
 
 struct env;
-struct exchange;
 struct fault;
 struct log;
 struct network;
-struct swarm;
-struct swarm_config;
 
 /*
  * network - carries bytes between the swarm and sockets, and what the swarm
- * tells to whom it concerns.
+ * tells to whom it concerns: about a stream to its owner, about a new one to
+ * the service whose protocol it speaks, about a peer to all who watch.
  */
 
-enum { NETWORK_LISTENERS_MAX = 16, NETWORK_PORT_TRIES = 100 };
+enum {
+    NETWORK_LISTENERS_MAX = 16,
+    NETWORK_PORT_TRIES = 100,
+    NETWORK_SERVICES_MAX = 32,
+};
 
 /** network_new - a swarm by @config on @env; @log is borrowed. */
 MUST_USE struct network *network_new(struct env *env,
@@ -35,8 +38,61 @@ MUST_USE struct network *network_new(struct env *env,
 /** network_free - all sockets have closed (network_close()); NULL: no-op. */
 void network_free(struct network *n);
 
-/** network_attach - who hears of peers and streams; borrowed. */
-void network_attach(struct network *n, struct exchange *exchange);
+/**
+ * struct network_stream - owner of a stream, of either direction; embedded in
+ * a larger struct.  For a stream of ours it is swarm_open_op.owner.
+ */
+struct network_stream {
+    /** @on_out: an output of this stream; @s may be freed meanwhile. */
+    void (*on_out)(struct network_stream *s, const struct swarm_out *out,
+                   struct mtime now);
+    struct stream_id id;
+};
+
+/** struct network_service - who serves a protocol; the caller's memory until
+ * network_unserve(). */
+struct network_service {
+    /** @on_stream: a peer opened a stream (SWARM_STREAM_IN).
+     * Return: its owner, with both fields set; NULL refuses it. */
+    struct network_stream *(*on_stream)(struct network_service *service,
+                                        const struct swarm_out *out,
+                                        struct mtime now);
+    const char *name;  /* private */
+    uint32_t handler;  /* private */
+};
+
+/**
+ * network_serve - serve @protocol, whose handler is not looked at.
+ *
+ * At most NETWORK_SERVICES_MAX, each name once (asserted).
+ */
+void network_serve(struct network *n, struct network_service *service,
+                   const struct swarm_protocol *protocol, struct mtime now);
+
+/** network_unserve - accept no new stream of it. */
+void network_unserve(struct network *n, struct network_service *service,
+                     struct mtime now);
+
+/** network_protocol - name of the protocol in place @index below
+ * NETWORK_SERVICES_MAX; NULL: none. */
+const char *network_protocol(const struct network *n, size_t index);
+
+/** struct network_watcher - who hears of peers; the caller's memory until
+ * network_unwatch(). */
+struct network_watcher {
+    /** @on_peer: SWARM_CONNECTED, DIAL_FAILED, IDENTIFIED, DISCONNECTED or
+     * FAULT. */
+    void (*on_peer)(struct network_watcher *w, const struct swarm_out *out,
+                    struct mtime now);
+    struct list link; /* private */
+};
+
+/** network_watch - tell @w from now on; watchers hear in the order in which
+ * they came. */
+void network_watch(struct network *n, struct network_watcher *w);
+
+/** network_unwatch - tell @w no more; not from inside of on_peer. */
+void network_unwatch(struct network_watcher *w);
 
 /** network_swarm - the swarm, for requests and look-ups. */
 struct swarm *network_swarm(struct network *n);

@@ -370,7 +370,6 @@ static void network_config(struct node *n, char agent[static AGENT_MAX],
         .agent = agent,
         .limits = swarm_limits_default(),
     };
-    config->protocols = exchange_protocols(&config->protocols_count);
     config->limits.conns_max =
         (uint32_t)config_get_uint(n->config, CONFIG_NETWORK_CONNECTIONS_MAX);
     config->limits.conns_per_ip = (uint32_t)config_get_uint(
@@ -478,7 +477,6 @@ enum err node_start(struct node *n, struct mtime now, struct fault *ret_fault)
     network_config(n, agent, &config);
     n->network = network_new(n->env, &config, &n->log);
     n->exchange = exchange_new(n, now);
-    network_attach(n->network, n->exchange);
     enum err err = listen_all(n, ret_fault);
     if (err != OK)
         return err;
@@ -639,7 +637,6 @@ void node_stop(struct node *n, void (*done)(void *user, enum err err),
         store_close(n->store, &n->close_op);
         return;
     }
-    network_attach(n->network, NULL);
     exchange_free(n->exchange);
     n->exchange = NULL;
     network_close(n->network, now);

@@ -32,7 +32,8 @@ class Kept:
     """What was acknowledged: files in a folder, by CID."""
 
     def __init__(self, t, node):
-        self.t, self.node, self.files, self.count = t, node, {}, 0
+        self.t, self.node, self.count = t, node, 0
+        self.files, self.pinned = {}, set()
 
     def new_file(self, size):
         """A file that no other round had."""
@@ -40,9 +41,11 @@ class Kept:
         return trees.random_file(self.t.path(f"kept-{self.count}"),
                                  f"{self.t.seed}/{self.count}", size)
 
-    def acknowledged(self, cid, path):
-        """The CID was printed."""
+    def acknowledged(self, cid, path, pinned=True):
+        """The CID was printed; pinned: the command came to its end, too."""
         self.files[cid] = path
+        if pinned:
+            self.pinned.add(cid)
 
     def check(self):
         """All are there by their hashes; some are read, the newest too."""
@@ -50,13 +53,15 @@ class Kept:
         check(result.code == 0 and not result.json()["bad"],
               f"after {self.count} rounds: {result}{self.node.log()}")
         pinned = {pin["cid"] for pin in self.node.lines("pin", "ls")}
-        lost = set(self.files) - pinned
+        lost = self.pinned - pinned
         check(not lost, f"after {self.count} rounds: {lost} is not pinned")
         known = list(self.files.items())
         older = self.t.rng.sample(known[:-5], min(5, len(known[:-5])))
         for cid, path in known[-5:] + older:
-            got = self.node.ok("cat", cid, timeout=120).out
-            check(got == path.read_bytes(), f"{cid} has other bytes")
+            result = self.node.run("cat", cid, timeout=120)
+            check(result.code == 0 and result.out == path.read_bytes(),
+                  f"{path.name}, {'' if cid in self.pinned else 'not '}"
+                  f"pinned, is lost: exit {result.code}: {result.err}")
 
 
 def restart(node):
@@ -82,7 +87,7 @@ def killed_while_adding(t):
                 entry = json.loads(line)
                 path = next(one for one in (*small, big)
                             if one.name == entry["path"])
-                kept.acknowledged(entry["cid"], path)
+                kept.acknowledged(entry["cid"], path, result.code == 0)
         restart(node)
         kept.check()
 
