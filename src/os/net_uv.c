@@ -11,9 +11,12 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "os/const_cast.h"
+#include "os/dns_cares.h"
 #include "os/errno_err.h"
 #include "os/loop.h"
 #include "os/slice_queue.h"
+#include "os/sockaddr.h"
+#include "os/udp_uv.h"
 
 /*
  * A connection is made by dial() or an accept and goes
@@ -57,7 +60,9 @@ struct os_net {
     struct list conns;
     struct list listeners;
     struct list dirty; /* connections with something to flush */
-    uint8_t *ring;     /* OS_NET_RING_BYTES, NULL until the first read */
+    struct os_udp udp;
+    struct os_dns *dns;
+    uint8_t *ring; /* OS_NET_RING_BYTES, NULL until the first read */
 };
 
 struct conn {
@@ -95,44 +100,6 @@ static void start_reading(struct conn *c);
 
 /* Addresses. */
 
-static void to_sockaddr(const struct net_addr *a, struct sockaddr_storage *ss)
-{
-    memset(ss, 0, sizeof(*ss));
-    if (a->ip_len == 4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)ss;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(a->port);
-        memcpy(&in->sin_addr, a->ip, 4);
-        return;
-    }
-    assert(a->ip_len == NET_ADDR_IP_MAX);
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(a->port);
-    in6->sin6_scope_id = a->scope;
-    memcpy(&in6->sin6_addr, a->ip, NET_ADDR_IP_MAX);
-}
-
-static bool from_sockaddr(const struct sockaddr *sa, struct net_addr *ret)
-{
-    *ret = (struct net_addr){.ip_len = 0};
-    if (sa->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)sa;
-        ret->ip_len = 4;
-        ret->port = ntohs(in->sin_port);
-        memcpy(ret->ip, &in->sin_addr, 4);
-        return true;
-    }
-    if (sa->sa_family != AF_INET6)
-        return false;
-    const struct sockaddr_in6 *in6 = (const void *)sa;
-    ret->ip_len = NET_ADDR_IP_MAX;
-    ret->port = ntohs(in6->sin6_port);
-    ret->scope = in6->sin6_scope_id;
-    memcpy(ret->ip, &in6->sin6_addr, NET_ADDR_IP_MAX);
-    return true;
-}
-
 typedef int name_fn(const uv_tcp_t *tcp, struct sockaddr *name, int *len);
 
 static void name_of(const uv_tcp_t *tcp, name_fn *name, struct net_addr *ret)
@@ -142,7 +109,8 @@ static void name_of(const uv_tcp_t *tcp, name_fn *name, struct net_addr *ret)
 
     *ret = (struct net_addr){.ip_len = 0};
     if (name(tcp, (struct sockaddr *)&ss, &len) == 0)
-        (void)from_sockaddr((struct sockaddr *)&ss, ret); /* ours are IP */
+        (void)net_addr_from_sockaddr((struct sockaddr *)&ss,
+                                     ret); /* ours are IP */
 }
 
 /* Return: how many of @bufs show the front of the queue, of @ret_len bytes. */
@@ -561,7 +529,7 @@ static enum err net_dial(struct net *net, struct net_sock *s,
 
     if (failed != 0)
         return err_of_errno(-failed);
-    to_sockaddr(to, &ss);
+    net_addr_to_sockaddr(to, &ss);
     c->request.connect.data = c;
     failed = uv_tcp_connect(&c->request.connect, &c->tcp,
                             (struct sockaddr *)&ss, on_connect);
@@ -635,7 +603,7 @@ static enum err net_listen(struct net *net, struct net_listener *user,
     l->net = n;
     l->user = user;
     list_add_tail(&n->listeners, &l->link);
-    to_sockaddr(at, &ss);
+    net_addr_to_sockaddr(at, &ss);
     failed = uv_tcp_bind(&l->tcp, (struct sockaddr *)&ss,
                          at->ip_len == 4 ? 0 : UV_TCP_IPV6ONLY);
     if (failed == 0)
@@ -667,11 +635,54 @@ static size_t net_interfaces(struct net *net, struct net_addr *dst, size_t max)
         return 0;
     for (int i = 0; i < all_count && count < max; i++) {
         const struct sockaddr *sa = (const void *)&all[i].address;
-        if (from_sockaddr(sa, &dst[count]))
+        if (net_addr_from_sockaddr(sa, &dst[count]))
             dst[count++].port = 0;
     }
     uv_free_interface_addresses(all, all_count);
     return count;
+}
+
+/* Datagrams and names. */
+
+static enum err net_udp_open(struct net *net, struct net_udp *u,
+                             const struct net_addr *at, unsigned flags)
+{
+    struct os_net *n = container_of(net, struct os_net, net);
+    return os_udp_open(&n->udp, u, at, flags);
+}
+
+static enum err net_udp_join(struct net *net, struct net_udp *u,
+                             const struct net_addr *group,
+                             const struct net_addr *iface)
+{
+    (void)net; /* the socket knows */
+    return os_udp_join(u, group, iface);
+}
+
+static enum err net_udp_send(struct net *net, struct net_udp *u,
+                             const struct net_addr *to, struct bytes in)
+{
+    (void)net; /* the socket knows */
+    return os_udp_send(u, to, in);
+}
+
+static void net_udp_close(struct net *net, struct net_udp *u)
+{
+    (void)net; /* the socket knows */
+    os_udp_close(u);
+}
+
+static enum err net_lookup(struct net *net, struct net_lookup *l,
+                           enum net_lookup_kind kind, struct bytes name)
+{
+    struct os_net *n = container_of(net, struct os_net, net);
+    return os_dns_lookup(n->dns, l, kind, name);
+}
+
+static void net_lookup_cancel(struct net *net, struct net_lookup *l)
+{
+    (void)net; /* the lookup knows */
+    os_dns_cancel(l);
 }
 
 struct os_net *os_net_new(struct os_loop *loop)
@@ -686,14 +697,27 @@ struct os_net *os_net_new(struct os_loop *loop)
         .close = net_close,
         .interfaces = net_interfaces,
         .pause = net_pause,
+        .udp_open = net_udp_open,
+        .udp_join = net_udp_join,
+        .udp_send = net_udp_send,
+        .udp_close = net_udp_close,
+        .lookup = net_lookup,
+        .lookup_cancel = net_lookup_cancel,
     };
     n->loop = loop;
     list_init(&n->conns);
     list_init(&n->listeners);
     list_init(&n->dirty);
+    os_udp_init(&n->udp, loop);
+    n->dns = os_dns_new(loop);
     n->turn.turn_end = on_turn_end;
     os_loop_hook_add(loop, &n->turn, OS_LOOP_FINAL);
     return n;
+}
+
+struct os_dns *os_net_dns(struct os_net *n)
+{
+    return n->dns;
 }
 
 struct net *os_net_env(struct os_net *n)
@@ -713,6 +737,8 @@ void os_net_free(struct os_net *n)
         c->sock = NULL;
         conn_abort(c, E_CANCELED);
     }
+    os_udp_release(&n->udp);
+    os_dns_free(n->dns);
     os_loop_hook_remove(&n->turn);
     mem_free(n->ring);
     mem_free(n);

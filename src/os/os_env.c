@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "os/disk.h"
+#include "os/dns_cares.h"
 #include "os/errno_err.h"
 #include "os/http_server.h"
 #include "os/kv_lmdb.h"
@@ -75,6 +76,10 @@ enum err os_env_open(const struct os_config *config, struct os_env **ret_env)
         err = catch_signals(os);
     if (err == OK)
         err = os_pool_open(os->env.loop, config->pool_threads, &os->pool);
+    if (err == OK) {
+        os->net = os_net_new(os->env.loop);
+        err = os_dns_set_servers(os_net_dns(os->net), config->dns_servers);
+    }
     if (err != OK) {
         os_env_free(&os->env);
         return err;
@@ -84,7 +89,6 @@ enum err os_env_open(const struct os_config *config, struct os_env **ret_env)
     os_random_init(&os->rng);
     os_disk_init(&os->disk);
     os_kv_opener_init(&os->kv, os->env.loop);
-    os->net = os_net_new(os->env.loop);
     os->http = os_http_new(os->env.loop);
     os->env.env = (struct env){
         .clock = os_loop_clock(os->env.loop),
@@ -97,6 +101,13 @@ enum err os_env_open(const struct os_config *config, struct os_env **ret_env)
     };
     *ret_env = &os->env;
     return OK;
+}
+
+enum err os_env_set_dns_servers(struct os_env *e, const char *servers)
+{
+    struct os *os = container_of(e, struct os, env);
+
+    return os_dns_set_servers(os_net_dns(os->net), servers);
 }
 
 void os_env_run(struct os_env *e)

@@ -14,6 +14,10 @@ struct os_loop;
 struct os_config {
     unsigned pool_threads; /* 0: cores + 4 */
 
+    /* Name servers to ask, as os_dns_set_servers() has them; NULL: those of
+     * the system. */
+    const char *dns_servers;
+
     /** @on_signal: SIGTERM, SIGINT or SIGHUP came; on the loop.  NULL leaves
      * the three as they are. */
     void (*on_signal)(void *user, int signum, struct mtime now);
@@ -33,9 +37,15 @@ struct os_env {
 };
 
 /** os_env_open - loop, clock, pool, files, kv, net and http.
- * Return: OK; E_LIMIT no descriptors; E_IO. */
+ * Return: OK; E_MALFORMED @config's dns_servers; E_LIMIT no descriptors; E_IO.
+ */
 MUST_USE enum err os_env_open(const struct os_config *config,
                               struct os_env **ret_env);
+
+/** os_env_set_dns_servers - as dns_servers of the config, where that is read
+ * later; before the first lookup.  Return: OK; E_MALFORMED. */
+MUST_USE enum err os_env_set_dns_servers(struct os_env *e,
+                                         const char *servers);
 
 /** os_env_run - turn the loop until os_env_stop(). */
 void os_env_run(struct os_env *e);
