@@ -1,0 +1,352 @@
+#include <string.h>
+
+#include "base/mem.h"
+#include "discovery/discovery_priv.h"
+
+enum {
+    RETRY_MS = 10 * 1000,
+    RETRY_DOUBLINGS = 9,
+    RETRY_MAX_MS = 60 * 60 * 1000,
+    RETRY_WANTED_MS = 5 * 60 * 1000, /* at most, of manual, bootstrap peers */
+    SCAN_MS = 200,                   /* between looks through the book */
+    IDLE_MS = 60 * 1000,             /* until the next, when none fits */
+    DIAL_LOST_MS = 60 * 1000,        /* when the owner says nothing */
+    FEELERS_MAX = 2,
+
+    /* Points of a peer that may be dialled: its quality, chance, and: */
+    POINTS_CHANCE = 200,
+    POINTS_TABLE = 400, /* new or tried, as the coin wants it */
+    POINTS_WANTED = 10000,
+    POINTS_ANCHOR = 20000,
+    POINTS_MANUAL = 40000,
+    COST_FAILURE = 40,
+    COIN_TRIED = 2, /* of */
+    COIN_ALL = 3,
+    FEW_TARGETS = 2,
+    PUBLIC_GROUP_MAX_BIT = 63, /* above it: local groups, without limit */
+};
+
+bool discovery_is_outbound(const struct link *l)
+{
+    return l->outbound && !l->feeler && !l->closing && l->member != MEMBER_NO;
+}
+
+struct dial *discovery_dial_find(const struct discovery *d,
+                                 const struct peer_id *peer)
+{
+    list_for_each (it, &d->dials) {
+        struct dial *dial = container_of(it, struct dial, link);
+        if (peer_id_eq(&dial->peer, peer))
+            return dial;
+    }
+    return NULL;
+}
+
+void discovery_dial_end(struct discovery *d, struct dial *dial)
+{
+    if (dial == NULL)
+        return;
+    list_remove(&dial->link);
+    d->dial_count--;
+    mem_free(dial);
+}
+
+static bool is_wanted(const struct book_peer *p)
+{
+    return p->manual || p->source == BOOK_BOOTSTRAP || p->source == BOOK_DNS;
+}
+
+void discovery_retry_later(struct discovery *d, struct book_peer *p,
+                           struct mtime now)
+{
+    uint32_t doublings = p->failures > 0 ? p->failures - 1 : 0;
+    if (doublings > RETRY_DOUBLINGS)
+        doublings = RETRY_DOUBLINGS;
+    uint32_t ms = (uint32_t)RETRY_MS << doublings;
+    uint32_t most = is_wanted(p) ? RETRY_WANTED_MS : RETRY_MAX_MS;
+    ms = discovery_jitter(d, ms < most ? ms : most);
+    p->next_try = mtime_add_ms(now, ms);
+    discovery_wake_dial(d, p->next_try);
+}
+
+static void dial(struct discovery *d, struct book_peer *p, bool feeler,
+                 struct mtime now)
+{
+    struct dial *new_dial = mem_zalloc(1, sizeof(*new_dial));
+    new_dial->peer = p->id;
+    new_dial->group = p->group;
+    new_dial->feeler = feeler;
+    new_dial->deadline = mtime_add_ms(now, DIAL_LOST_MS);
+    list_add_tail(&d->dials, &new_dial->link);
+    d->dial_count++;
+    d->counts.dials++;
+    struct discovery_out *out = discovery_push(d, DISCOVERY_DIAL);
+    out->peer = p->id;
+    out->feeler = feeler;
+    out->addr_count = book_addrs(p, out->addrs);
+}
+
+uint32_t discovery_outbound_count(const struct discovery *d)
+{
+    uint32_t count = 0;
+    map_for_each (it, &d->links)
+        count += discovery_is_outbound(container_of(it, struct link, node));
+    list_for_each (it, &d->dials)
+        count += !container_of(it, struct dial, link)->feeler;
+    return count;
+}
+
+static uint32_t member_count(const struct discovery *d)
+{
+    uint32_t count = 0;
+    map_for_each (it, &d->links)
+        count += container_of(it, struct link, node)->member == MEMBER_YES;
+    return count;
+}
+
+static bool group_is_full(const struct discovery *d, uint64_t group)
+{
+    uint32_t count = 0;
+    if (group >> PUBLIC_GROUP_MAX_BIT != 0)
+        return false;
+    map_for_each (it, &d->links) {
+        const struct link *l = container_of(it, struct link, node);
+        count += discovery_is_outbound(l) && l->group == group;
+    }
+    list_for_each (it, &d->dials)
+        count += container_of(it, struct dial, link)->group == group;
+    return count >= DISCOVERY_PER_GROUP;
+}
+
+/* struct search - one look through the book. */
+struct search {
+    struct mtime now;
+    uint64_t unix_s;
+    bool only_manual;    /* no more outbound peers are wanted */
+    bool want_bootstrap; /* few peers are known, or nobody is connected */
+    bool want_tried;     /* what the coin says */
+    struct mtime next;   /* when the first of those that wait is due */
+};
+
+static uint32_t points(struct discovery *d, const struct book_peer *p,
+                       const struct search *s)
+{
+    uint32_t sum = quality_score(&p->quality, s->unix_s) +
+                   discovery_chance(d, POINTS_CHANCE) + 1;
+    uint32_t cost = p->failures * COST_FAILURE;
+    if (p->reached == s->want_tried)
+        sum += POINTS_TABLE;
+    sum = sum > cost ? sum - cost : 1;
+    if (p->manual)
+        return sum + POINTS_MANUAL;
+    if (p->anchor)
+        return sum + POINTS_ANCHOR;
+    if (s->want_bootstrap && is_wanted(p))
+        return sum + POINTS_WANTED;
+    return sum;
+}
+
+static bool may_dial(const struct discovery *d, const struct book_peer *p,
+                     uint64_t unix_s)
+{
+    struct multiaddr addrs[BOOK_ADDRS_MAX];
+    if (!p->manual && group_is_full(d, p->group))
+        return false;
+    size_t count = book_addrs(p, addrs);
+    return count > 0 && !bans_refuse(&d->bans, &p->id, &addrs[0], unix_s);
+}
+
+static bool is_idle(const struct discovery *d, const struct book_peer *p)
+{
+    return p->addr_count > 0 && discovery_link(d, &p->id) == NULL &&
+           discovery_dial_find(d, &p->id) == NULL;
+}
+
+static struct book_peer *pick(struct discovery *d, struct search *s)
+{
+    struct book_peer *best = NULL;
+    uint32_t most = 0;
+    s->next = mtime_add_ms(s->now, IDLE_MS);
+    for (struct book_peer *p = book_next(&d->book, NULL); p != NULL;
+         p = book_next(&d->book, p)) {
+        if ((s->only_manual && !p->manual) || !is_idle(d, p) ||
+            (d->told_only && !p->manual && !p->told))
+            continue;
+        if (!mtime_reached(s->now, p->next_try)) {
+            s->next = mtime_min(s->next, p->next_try);
+            continue;
+        }
+        uint32_t sum = points(d, p, s);
+        if (sum <= most || !may_dial(d, p, s->unix_s))
+            continue;
+        best = p;
+        most = sum;
+    }
+    return best;
+}
+
+static void dial_some(struct discovery *d, struct mtime now)
+{
+    struct search s = {.now = now, .unix_s = discovery_unix_s(d, now)};
+    d->dial_at = mtime_add_ms(now, IDLE_MS);
+    d->scan_at = mtime_add_ms(now, SCAN_MS);
+    s.want_bootstrap =
+        member_count(d) == 0 ||
+        d->book.peers.count < (size_t)d->outbound_target * FEW_TARGETS;
+    while (d->dial_count < DISCOVERY_DIALS_MAX) {
+        s.only_manual = discovery_outbound_count(d) >= d->outbound_target;
+        if (s.only_manual && d->book.manual_count == 0)
+            return;
+        s.want_tried = discovery_chance(d, COIN_ALL) < COIN_TRIED;
+        struct book_peer *p = pick(d, &s);
+        if (p == NULL) {
+            d->dial_at = s.next;
+            return;
+        }
+        dial(d, p, false, now);
+    }
+}
+
+/* A feeler goes to one that was never reached; every third to the one that
+ * was not seen for longest. */
+static void feel(struct discovery *d, struct mtime now)
+{
+    struct book_peer *found = NULL;
+    uint32_t seen = 0;
+    uint64_t unix_s = discovery_unix_s(d, now);
+    bool old = discovery_chance(d, COIN_ALL) == 0;
+
+    if (d->told_only ||
+        d->dial_count >= (uint32_t)DISCOVERY_DIALS_MAX + FEELERS_MAX)
+        return;
+    for (struct book_peer *p = book_next(&d->book, NULL); p != NULL;
+         p = book_next(&d->book, p)) {
+        if (p->reached != old || !mtime_reached(now, p->next_try) ||
+            !is_idle(d, p))
+            continue;
+        bool better = old ? found == NULL || p->seen_s < found->seen_s
+                          : discovery_chance(d, ++seen) == 0;
+        if (better && may_dial(d, p, unix_s))
+            found = p;
+    }
+    if (found != NULL)
+        dial(d, found, true, now);
+}
+
+/* Time. -------------------------------------------------------------------- */
+
+static struct mtime later(struct mtime a, struct mtime b)
+{
+    return mtime_before(a, b) ? b : a;
+}
+
+struct mtime discovery_dial_deadline(const struct discovery *d)
+{
+    struct mtime at = mtime_min(later(d->dial_at, d->scan_at), d->feeler_at);
+    if (!list_empty(&d->dials))
+        at = mtime_min(
+            at,
+            container_of(list_first(&d->dials), struct dial, link)->deadline);
+    return at;
+}
+
+void discovery_dial_on_time(struct discovery *d, struct mtime now)
+{
+    while (!list_empty(&d->dials)) {
+        struct dial *first =
+            container_of(list_first(&d->dials), struct dial, link);
+        if (!mtime_reached(now, first->deadline))
+            break;
+        struct book_peer *p = book_find(&d->book, &first->peer);
+        if (p != NULL)
+            discovery_retry_later(d, p, now);
+        discovery_dial_end(d, first);
+        discovery_wake_dial(d, now);
+    }
+    if (mtime_reached(now, d->feeler_at)) {
+        d->feeler_at = mtime_add_ms(now, discovery_jitter(d, d->feeler_ms));
+        feel(d, now);
+    }
+    if (mtime_reached(now, later(d->dial_at, d->scan_at)))
+        dial_some(d, now);
+}
+
+/* Letting go. -------------------------------------------------------------- */
+
+static bool is_kept(const struct discovery *d, const struct link *l)
+{
+    const struct book_peer *p = book_find(&d->book, &l->peer);
+    return l->closing || l->protect ||
+           (discovery_is_outbound(l) && (l->ours || d->keep_outbound)) ||
+           (p != NULL && (p->manual || p->anchor));
+}
+
+/* How many others could go that are in the group of each one. */
+static void count_crowds(struct discovery *d)
+{
+    for (struct link *l = discovery_link_next(d, NULL); l != NULL;
+         l = discovery_link_next(d, l)) {
+        l->crowd = 0;
+        if (is_kept(d, l) || l->group >> PUBLIC_GROUP_MAX_BIT != 0)
+            continue;
+        map_for_each (it, &d->links)
+            l->crowd += container_of(it, struct link, node)->group == l->group;
+    }
+}
+
+/* Of the most crowded group the worst, of equally bad ones the newest. */
+static struct link *worst(const struct discovery *d, bool inbound,
+                          struct mtime now)
+{
+    struct link *found = NULL;
+    uint32_t found_score = 0;
+    for (struct link *l = discovery_link_next(d, NULL); l != NULL;
+         l = discovery_link_next(d, l)) {
+        if (is_kept(d, l) || (inbound && l->outbound))
+            continue;
+        uint32_t score = discovery_score(d, &l->peer, now);
+        if (found != NULL &&
+            (l->crowd < found->crowd ||
+             (l->crowd == found->crowd && score > found_score)))
+            continue;
+        found = l;
+        found_score = score;
+    }
+    return found;
+}
+
+static void let_go(struct discovery *d, uint32_t count, bool inbound,
+                   struct mtime now)
+{
+    d->keep_outbound = discovery_outbound_count(d) <= d->outbound_target;
+    count_crowds(d);
+    while (count > 0) {
+        struct link *l = worst(d, inbound, now);
+        if (l == NULL)
+            return;
+        map_for_each (it, &d->links) {
+            struct link *other = container_of(it, struct link, node);
+            if (other->group == l->group && other->crowd > 0)
+                other->crowd--;
+        }
+        discovery_disconnect(d, l, DISCOVERY_WHY_TRIMMED);
+        count--;
+    }
+}
+
+void discovery_trim(struct discovery *d, struct mtime now)
+{
+    uint32_t all = 0;
+    uint32_t inbound = 0;
+    map_for_each (it, &d->links) {
+        const struct link *l = container_of(it, struct link, node);
+        all += !l->closing;
+        inbound += !l->closing && !l->outbound;
+    }
+    uint32_t slack = d->conns_high - d->conns_low;
+    uint32_t inbound_high = d->conns_high - d->outbound_target;
+    if (inbound > inbound_high)
+        let_go(d, inbound - inbound_high + slack, true, now);
+    else if (all > d->conns_high)
+        let_go(d, all - d->conns_low, false, now);
+}
