@@ -1,0 +1,601 @@
+#include <assert.h>
+
+#include "base/mem.h"
+#include "env/rng.h"
+#include "storage/keeper_priv.h"
+
+/*
+ * Audits: when a copy is due it joins the queue of its peer; one request a
+ * peer is under way.
+ *
+ *   begin()   takes up to 64 copies, asks the store for a block of each
+ *   send()    with the last pick: the request, and our own digests
+ *   judge()   with both answers: a verdict for each copy
+ *   end()     the audit is over; the struct stays until its last task is
+ */
+
+enum {
+    FAILED_RETRY_GRACES = 16, /* one that lied is not asked for so long */
+    RENEW_PART = 4,           /* of its life: a receipt is asked for anew */
+};
+
+static uint64_t place_of_self(const struct keeper *k,
+                              const struct keeper_object *o)
+{
+    uint64_t place = 1; /* the owner is before all holders */
+    list_for_each (link, &o->copies) {
+        const struct keeper_copy *c = keeper_copy_of(link);
+        if (c == o->self)
+            break;
+        place += keeper_counts(k, c);
+    }
+    return place;
+}
+
+static struct mtime later(struct mtime a, struct mtime b)
+{
+    return mtime_before(a, b) ? b : a;
+}
+
+struct mtime keeper_act_at(const struct keeper *k,
+                           const struct keeper_object *o)
+{
+    if (o->role == KEEPER_OWNER)
+        return o->no_blocks_until;
+    uint64_t wait_ms = place_of_self(k, o) * (k->config.grace_ms / 8);
+    return later(mtime_add_ms(o->quiet_until, (uint32_t)wait_ms),
+                 o->no_blocks_until);
+}
+
+bool keeper_is_acting(const struct keeper *k, const struct keeper_object *o)
+{
+    if (o->role == KEEPER_HOLDER &&
+        (o->phase != KEEPER_PHASE_HELD || !o->self->has_receipt))
+        return false;
+    return mtime_reached(k->now.mono, keeper_act_at(k, o));
+}
+
+bool keeper_is_better(const struct keeper *k, const struct keeper_object *o,
+                      const struct keeper_peer *from)
+{
+    if (o->role == KEEPER_OWNER)
+        return false;
+    if (o->owner != NULL && o->owner->peer == from)
+        return true;
+    list_for_each (link, &o->copies) {
+        const struct keeper_copy *c = keeper_copy_of(link);
+        if (c == o->self)
+            return false;
+        if (c->peer == from)
+            return keeper_counts(k, c);
+    }
+    return false;
+}
+
+void keeper_heard(struct keeper *k, struct keeper_object *o,
+                  struct keeper_peer *from)
+{
+    if (o->role != KEEPER_HOLDER || o->self == NULL ||
+        !keeper_is_better(k, o, from))
+        return;
+    uint64_t audit_ms = k->config.audit_ms;
+    o->quiet_until = keeper_after(k, audit_ms + audit_ms / 2);
+    o->heard_from = from;
+}
+
+/* The next slot of @p at or after @at: audits of one peer share slots. */
+static struct mtime slot_after(const struct keeper *k,
+                               const struct keeper_peer *p, struct mtime at)
+{
+    uint64_t slot_ns =
+        UINT64_C(1000000) * k->config.audit_ms / KEEPER_AUDIT_SLOTS + 1;
+    uint64_t late = (at.ns + slot_ns - p->phase_ns % slot_ns) % slot_ns;
+    return (struct mtime){.ns = at.ns + (slot_ns - late)};
+}
+
+void keeper_audit_plan(struct keeper *k, struct keeper_copy *c)
+{
+    if (c->is_owner || c->peer == k->self)
+        return;
+    uint64_t audit_ms = k->config.audit_ms;
+    uint64_t wait_ms = audit_ms * 9 / 10 + keeper_random(k, audit_ms / 5 + 1);
+    if (c->verified_ms == 0 || !c->seen)
+        wait_ms = keeper_random(k, audit_ms); /* the first one of this run */
+    keeper_heap_set(&k->heap, &c->timer,
+                    slot_after(k, c->peer, keeper_after(k, wait_ms)));
+}
+
+void keeper_audit_due(struct keeper *k, struct keeper_copy *c)
+{
+    struct keeper_object *o = c->object;
+    switch (c->state) {
+    case KEEPER_HOLDER_PULLING:
+        if (c->is_placing)
+            keeper_poll(k, c);
+        return;
+    case KEEPER_HOLDER_OFFERED:
+    case KEEPER_HOLDER_FAILED:
+        return;
+    case KEEPER_HOLDER_GONE:
+        if (c->until_s <= keeper_unix_s(k)) {
+            keeper_copy_free(k, c);
+            return;
+        }
+        break;
+    case KEEPER_HOLDER_STORED:
+    case KEEPER_HOLDER_VERIFIED:
+    case KEEPER_HOLDER_SILENT:
+        break;
+    }
+    /* Who is back is asked by all who had missed it: they count it again. */
+    bool is_back = c->peer->connected && (c->state == KEEPER_HOLDER_SILENT ||
+                                          c->state == KEEPER_HOLDER_GONE);
+    if (!is_back && !keeper_is_acting(k, o)) {
+        struct mtime at = keeper_act_at(k, o);
+        at = mtime_add_ms(
+            later(at, k->now.mono),
+            1 + (uint32_t)keeper_random(k, k->config.audit_ms / 8 + 1));
+        keeper_heap_set(&k->heap, &c->timer, at);
+        return;
+    }
+    if (list_empty(&c->ready) && c->audit == NULL)
+        list_add_tail(&c->peer->ready, &c->ready);
+    keeper_audit_peer(k, c->peer);
+}
+
+void keeper_audit_now(struct keeper *k, struct keeper_copy *c)
+{
+    keeper_heap_unset(&k->heap, &c->timer);
+    list_remove(&c->ready);
+    list_add_head(&c->peer->ready, &c->ready);
+    keeper_audit_peer(k, c->peer);
+}
+
+/* Whether one more request may leave now; else when. */
+static bool take_credit(struct keeper *k, struct mtime *ret_at)
+{
+    uint64_t cost = 1000 / k->config.audits_per_s;
+    k->audit_credit_ms += mtime_ms_since(k->audit_credit_at, k->now.mono);
+    k->audit_credit_at = k->now.mono;
+    if (k->audit_credit_ms > 1000)
+        k->audit_credit_ms = 1000;
+    if (k->audit_credit_ms < cost) {
+        *ret_at = keeper_after(k, cost - k->audit_credit_ms + 1);
+        return false;
+    }
+    k->audit_credit_ms -= cost;
+    return true;
+}
+
+void keeper_audit_untask(struct keeper_audit *a)
+{
+    assert(a->tasks_left > 0);
+    if (--a->tasks_left == 0 && a->is_over)
+        mem_free(a);
+}
+
+static struct keeper_task *
+audit_task(struct keeper *k, enum keeper_task_kind kind, struct keeper_audit *a)
+{
+    struct keeper_task *t = keeper_task_new(k, kind, NULL, a->peer);
+    t->audit = a;
+    a->tasks_left++;
+    return t;
+}
+
+static void end(struct keeper_audit *a)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->items[i].copy != NULL)
+            a->items[i].copy->audit = NULL;
+        a->items[i].copy = NULL;
+    }
+    a->is_over = true;
+    a->peer->audit = NULL;
+    if (a->tasks_left == 0)
+        mem_free(a);
+}
+
+void keeper_audit_end(struct keeper_peer *p)
+{
+    if (p->audit != NULL)
+        end(p->audit);
+}
+
+void keeper_audit_forget(struct keeper_copy *c)
+{
+    if (c->audit == NULL)
+        return;
+    for (size_t i = 0; i < c->audit->count; i++) {
+        if (c->audit->items[i].copy == c)
+            c->audit->items[i].copy = NULL;
+    }
+    c->audit = NULL;
+}
+
+/* There is no verdict about @c; it is asked again. */
+static void no_verdict(struct keeper *k, struct keeper_copy *c)
+{
+    if (c->verify != NULL)
+        keeper_verify_part(k, c, E_AGAIN);
+    keeper_audit_plan(k, c);
+}
+
+static void begin(struct keeper *k, struct keeper_peer *p)
+{
+    struct keeper_audit *a = mem_zalloc(1, sizeof(*a));
+    a->peer = p;
+    p->audit = a;
+    while (a->count < STORAGE_AUDIT_ITEMS_MAX && !list_empty(&p->ready)) {
+        struct list *link = list_first(&p->ready);
+        list_remove(link);
+        struct keeper_copy *c = container_of(link, struct keeper_copy, ready);
+        c->audit = a;
+        a->items[a->count].copy = c;
+        a->items[a->count].root = c->object->root->cid;
+        struct keeper_task *t = audit_task(k, KEEPER_TASK_AUDIT_PICK, a);
+        t->item = a->count++;
+        struct keeper_out *out = keeper_emit(k, KEEPER_PICK);
+        out->id = t->id;
+        out->root = c->object->root->cid;
+        out->blocks = 1;
+    }
+    a->picks_left = a->count;
+}
+
+void keeper_audit_peer(struct keeper *k, struct keeper_peer *p)
+{
+    if (!k->started || p->audit != NULL || list_empty(&p->ready) ||
+        p->calls >= KEEPER_PEER_CALLS_MAX)
+        return; /* what ends one of those comes back here */
+    struct mtime at;
+    if (take_credit(k, &at))
+        begin(k, p);
+    else
+        keeper_heap_sooner(&k->heap, &p->timer, at);
+}
+
+static void drop_unpicked(struct keeper_audit *a)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->items[i].copy != NULL && a->items[i].is_picked)
+            a->items[count++] = a->items[i];
+    }
+    a->count = count;
+}
+
+static void give_up(struct keeper *k, struct keeper_audit *a)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->items[i].copy != NULL)
+            no_verdict(k, a->items[i].copy);
+    }
+    end(a);
+}
+
+static void ask_own_digests(struct keeper *k, struct keeper_audit *a)
+{
+    struct keeper_task *t = audit_task(k, KEEPER_TASK_AUDIT_DIGEST, a);
+    struct keeper_out *out = keeper_emit(k, KEEPER_DIGEST);
+    out->id = t->id;
+    out->auditor = k->self->id;
+    out->peer = a->peer->id;
+    memcpy(out->nonce, a->nonce, sizeof(out->nonce));
+    out->cids = mem_zalloc(a->count, sizeof(*out->cids));
+    out->cids_count = a->count;
+    for (size_t i = 0; i < a->count; i++)
+        out->cids[i] = a->items[i].cid;
+}
+
+static void send(struct keeper *k, struct keeper_audit *a)
+{
+    drop_unpicked(a);
+    if (a->count == 0) {
+        end(a);
+        return;
+    }
+    k->rng->fill(k->rng, a->nonce, sizeof(a->nonce));
+    a->began = k->now.mono;
+    keeper_out_begin(k, STORAGE_AUDIT, NULL);
+    struct storage_message *m = k->out;
+    memcpy(m->nonce, a->nonce, sizeof(m->nonce));
+    m->items_count = a->count;
+    for (size_t i = 0; i < a->count; i++) {
+        m->items[i].root = a->items[i].root;
+        m->items[i].cid = a->items[i].cid;
+    }
+    struct keeper_task *t = keeper_call(k, a->peer, NULL);
+    if (t == NULL) {
+        give_up(k, a);
+        return;
+    }
+    t->audit = a;
+    a->tasks_left++;
+    ask_own_digests(k, a);
+}
+
+/* We have not got what we should judge by. */
+static void no_block_here(struct keeper *k, struct keeper_copy *c)
+{
+    struct keeper_object *o = c->object;
+    o->no_blocks_until = keeper_after(k, k->config.grace_ms);
+    if (o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD)
+        keeper_mend(k, o);
+    no_verdict(k, c);
+}
+
+static void audit_picked(struct keeper *k, struct keeper_audit *a, size_t item,
+                         const struct cid *cids, size_t count)
+{
+    struct keeper_audit_item *it = &a->items[item];
+    if (it->copy != NULL && count > 0) {
+        it->cid = cids[0];
+        it->is_picked = true;
+    } else if (it->copy != NULL) {
+        it->copy->audit = NULL;
+        no_block_here(k, it->copy);
+        it->copy = NULL;
+    }
+    if (--a->picks_left == 0)
+        send(k, a);
+}
+
+void keeper_on_picked(struct keeper *k, uint64_t id, enum err err,
+                      const struct cid *cids, size_t count,
+                      struct keeper_now now)
+{
+    k->now = now;
+    if (err != OK)
+        count = 0;
+    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_BACK_PICK);
+    if (t != NULL) {
+        keeper_on_back_picked(k, t, cids, count);
+        keeper_task_free(k, t);
+        keeper_settle(k);
+        return;
+    }
+    t = keeper_task_take(k, id, KEEPER_TASK_AUDIT_PICK);
+    if (t == NULL)
+        return;
+    struct keeper_peer *p = keeper_peer_ref(t->peer);
+    audit_picked(k, t->audit, t->item, cids, count);
+    keeper_task_free(k, t);
+    keeper_audit_peer(k, p);
+    keeper_settle(k);
+    keeper_peer_unref(k, p);
+}
+
+static void passed(struct keeper *k, struct keeper_copy *c,
+                   const struct keeper_audit *a)
+{
+    k->stats.audits_passed++;
+    c->verified_ms = k->now.unix_ms;
+    c->passed_at = a->began;
+    c->seen = true;
+    keeper_alive(k, c);
+    keeper_tell(k, KEEPER_EVENT_AUDIT_PASSED, c->object, c->peer);
+    if (c->verify != NULL)
+        keeper_verify_part(k, c, OK);
+    uint64_t left_s =
+        c->until_s > keeper_unix_s(k) ? c->until_s - keeper_unix_s(k) : 0;
+    if (left_s < k->config.receipt_ms / 1000 / RENEW_PART)
+        (void)keeper_ask_status(k, c->object, c->peer); /* or next time */
+    keeper_audit_plan(k, c);
+    keeper_touch(k, c->object);
+}
+
+/*
+ * A wrong digest is a lie.  A missing block may be a copy that was let go, of
+ * which we were not told: that is a lie only if the peer says to hold it.
+ */
+static void failed(struct keeper *k, struct keeper_copy *c, enum err err)
+{
+    struct keeper_object *o = c->object;
+    k->stats.audits_failed++;
+    o->urgent = true;
+    keeper_lost_copy(k, c,
+                     UINT64_C(1) * FAILED_RETRY_GRACES * k->config.grace_ms);
+    keeper_set_changed(k, o);
+    if (err == E_NOTFOUND)
+        c->suspect = keeper_ask_status(k, o, c->peer);
+    else
+        keeper_tell(k, KEEPER_EVENT_AUDIT_FAILED, o, c->peer)->err = err;
+}
+
+static void judge_item(struct keeper *k, struct keeper_audit *a, size_t i)
+{
+    struct keeper_copy *c = a->items[i].copy;
+    if (c == NULL)
+        return;
+    c->audit = NULL;
+    a->items[i].copy = NULL;
+    if (!a->own[i].present)
+        no_block_here(k, c);
+    else if (!a->answer[i].present)
+        failed(k, c, E_NOTFOUND);
+    else if (a->items[i].asked || memcmp(a->own[i].bytes, a->answer[i].bytes,
+                                         AUDIT_DIGEST_BYTES) != 0)
+        failed(k, c, E_MISMATCH);
+    else
+        passed(k, c, a);
+}
+
+static void judge(struct keeper *k, struct keeper_audit *a)
+{
+    if (!a->has_own || !a->has_answer || a->is_over)
+        return;
+    for (size_t i = 0; i < a->count; i++)
+        judge_item(k, a, i);
+    end(a);
+}
+
+void keeper_audit_own(struct keeper *k, uint64_t id,
+                      const struct audit_digest *digests, size_t count)
+{
+    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_AUDIT_DIGEST);
+    if (t == NULL)
+        return;
+    struct keeper_audit *a = t->audit;
+    struct keeper_peer *p = keeper_peer_ref(t->peer);
+    if (!a->is_over) {
+        assert(count == a->count);
+        memcpy(a->own, digests, count * sizeof(*digests));
+        a->has_own = true;
+        judge(k, a);
+    }
+    keeper_task_free(k, t);
+    keeper_audit_peer(k, p);
+    keeper_settle(k);
+    keeper_peer_unref(k, p);
+}
+
+/* Receipts that came with the answer are news for the others. */
+static void take_renewed(struct keeper *k, const struct keeper_audit *a)
+{
+    uint64_t before[STORAGE_AUDIT_ITEMS_MAX] = {0};
+    for (size_t i = 0; i < a->count; i++)
+        before[i] = a->items[i].copy == NULL ? 0 : a->items[i].copy->seq;
+    keeper_merge_receipts(k, NULL, a->peer);
+    for (size_t i = 0; i < a->count; i++) {
+        const struct keeper_copy *c = a->items[i].copy;
+        if (c != NULL && c->seq != before[i])
+            keeper_set_changed(k, c->object);
+    }
+}
+
+void keeper_audit_answer(struct keeper *k, struct keeper_task *t)
+{
+    struct keeper_audit *a = t->audit;
+    if (a->is_over)
+        return;
+    if (k->in->digests_count != a->count) {
+        keeper_bad_peer(k, t->peer, E_MALFORMED);
+        keeper_audit_failed(k, t, E_MALFORMED);
+        return;
+    }
+    memcpy(a->answer, k->in->digests, a->count * sizeof(a->answer[0]));
+    a->has_answer = true;
+    take_renewed(k, a);
+    judge(k, a);
+}
+
+/* The peer cannot be reached: so are the others that wait for it. */
+static void silence_ready(struct keeper *k, struct keeper_peer *p)
+{
+    while (!list_empty(&p->ready)) {
+        struct list *link = list_first(&p->ready);
+        list_remove(link);
+        keeper_silent(k, container_of(link, struct keeper_copy, ready));
+    }
+}
+
+void keeper_audit_failed(struct keeper *k, struct keeper_task *t, enum err err)
+{
+    struct keeper_audit *a = t->audit;
+    if (a->is_over)
+        return;
+    k->stats.audits_silent++;
+    for (size_t i = 0; i < a->count; i++) {
+        struct keeper_copy *c = a->items[i].copy;
+        if (c == NULL)
+            continue;
+        c->audit = NULL;
+        a->items[i].copy = NULL;
+        keeper_silent(k, c);
+    }
+    if (err != E_REFUSED)
+        silence_ready(k, a->peer);
+    end(a);
+}
+
+bool keeper_on_asked(struct keeper *k, const struct peer_id *peer,
+                     const struct cid *cid, struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_peer *p = keeper_peer_find(k, peer);
+    if (p == NULL || p->audit == NULL || p->audit->has_answer)
+        return false;
+    bool found = false;
+    for (size_t i = 0; i < p->audit->count; i++) {
+        struct keeper_audit_item *item = &p->audit->items[i];
+        if (!item->is_picked || !cid_eq(&item->cid, cid))
+            continue;
+        item->asked = true;
+        found = true;
+    }
+    return found;
+}
+
+void keeper_verify_part(struct keeper *k, struct keeper_copy *c, enum err err)
+{
+    struct keeper_verify *v = c->verify;
+    c->verify = NULL;
+    if (err != OK && v->err != E_MISMATCH)
+        v->err = err;
+    if (--v->left > 0)
+        return;
+    struct keeper_out *out = keeper_emit(k, KEEPER_DONE);
+    out->id = v->job;
+    out->err = v->err;
+    list_remove(&v->link);
+    mem_free(v);
+}
+
+static struct keeper_object *any_object(const struct keeper *k,
+                                        const struct cid *root)
+{
+    struct keeper_object *o = keeper_object_own(k, root);
+    struct keeper_root *r = keeper_root_find(k, root);
+    if (o == NULL && r != NULL)
+        o = container_of(list_first(&r->objects), struct keeper_object,
+                         of_root);
+    return o;
+}
+
+static size_t verifies_count(const struct keeper *k)
+{
+    size_t count = 0;
+    list_for_each (link, &k->verifies) {
+        count++;
+    }
+    return count;
+}
+
+enum err keeper_verify(struct keeper *k, const struct cid *root,
+                       struct keeper_now now, uint64_t *ret_job)
+{
+    k->now = now;
+    struct keeper_object *o = any_object(k, root);
+    if (o == NULL)
+        return E_NOTFOUND;
+    if (verifies_count(k) >= KEEPER_VERIFIES_MAX)
+        return E_AGAIN;
+    struct keeper_verify *v = mem_zalloc(1, sizeof(*v));
+    v->job = k->ids++;
+    v->left = 1; /* this call */
+    list_add_tail(&k->verifies, &v->link);
+    *ret_job = v->job;
+    uint32_t copies = 0;
+    list_for_each (link, &o->copies) {
+        struct keeper_copy *c = keeper_copy_of(link);
+        if (!keeper_counts(k, c) || c->peer == k->self || c->verify != NULL)
+            continue;
+        c->verify = v;
+        v->left++;
+        copies++;
+        if (c->audit == NULL)
+            keeper_audit_now(k, c);
+    }
+    if (copies == 0)
+        v->err = E_NOTFOUND;
+    if (--v->left == 0) {
+        struct keeper_out *out = keeper_emit(k, KEEPER_DONE);
+        out->id = v->job;
+        out->err = v->err;
+        list_remove(&v->link);
+        mem_free(v);
+    }
+    keeper_settle(k);
+    return OK;
+}

@@ -1,0 +1,60 @@
+#ifndef STORAGE_KEEPER_HEAP_H
+#define STORAGE_KEEPER_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mtime.h"
+
+/*
+ * keeper_heap - timers of the keeper, the earliest first.
+ *
+ * A timer lies in what it wakes.  Of two with the same time the one that was
+ * set first comes first, so that equal inputs give equal outputs.
+ */
+
+/** enum keeper_timer_kind - what a timer lies in. */
+enum keeper_timer_kind {
+    KEEPER_TIMER_OBJECT,
+    KEEPER_TIMER_COPY,
+    KEEPER_TIMER_PEER,
+};
+
+/** struct keeper_timer - private to the heap but for @kind. */
+struct keeper_timer {
+    struct mtime at;
+    uint64_t order;
+    uint32_t place; /* in the heap, from 1; 0: not set */
+    enum keeper_timer_kind kind;
+};
+
+/** struct keeper_heap - zeroed: no timers. */
+struct keeper_heap {
+    struct keeper_timer **items; /* private */
+    size_t count;
+    size_t room;     /* private */
+    uint64_t orders; /* private */
+};
+
+/** keeper_heap_release - free the table; timers are untouched. */
+void keeper_heap_release(struct keeper_heap *h);
+
+/** keeper_heap_set - @t goes off at @at, also if it was set to another time. */
+void keeper_heap_set(struct keeper_heap *h, struct keeper_timer *t,
+                     struct mtime at);
+
+/** keeper_heap_sooner - as keeper_heap_set(), but never later than it was. */
+void keeper_heap_sooner(struct keeper_heap *h, struct keeper_timer *t,
+                        struct mtime at);
+
+/** keeper_heap_unset - @t does not go off; harmless when it was not set. */
+void keeper_heap_unset(struct keeper_heap *h, struct keeper_timer *t);
+
+/** keeper_heap_first - the earliest time; MTIME_NEVER when there is none. */
+struct mtime keeper_heap_first(const struct keeper_heap *h);
+
+/** keeper_heap_take - unset and return a timer that is due, or NULL. */
+struct keeper_timer *keeper_heap_take(struct keeper_heap *h, struct mtime now);
+
+#endif /* STORAGE_KEEPER_HEAP_H */

@@ -1,0 +1,592 @@
+#include <assert.h>
+
+#include "base/mem.h"
+#include "storage/keeper_priv.h"
+
+/*
+ * A holder's side: what is accepted, how it gets here, and how it goes.
+ *
+ *   PULLING    take_new(), revive()
+ *   KEEPING    keeper_on_pulled()
+ *   HELD       keeper_on_kept(); the receipt is signed in keeper_own_stored()
+ *   RELEASING  keeper_adopt() of a release
+ *   TOMB       bury()
+ *   (gone)     keeper_let_go(), pull_failed(), expiry in keeper_hold_check()
+ */
+
+enum {
+    OWNER_SHARE = 8, /* one owner gets an eighth of the offer */
+    GROUP_SHARE = 4, /* those of one IP group a quarter */
+};
+
+/* The group that the owner's bytes are counted to. */
+static uint64_t group_of(const struct keeper_peer *owner,
+                         const struct keeper_peer *from)
+{
+    return owner->group != 0 ? owner->group : from->group;
+}
+
+static uint64_t group_bytes(const struct keeper *k, uint64_t group)
+{
+    uint64_t bytes = 0;
+    map_for_each (it, &k->peers) {
+        const struct keeper_peer *p =
+            container_of(it, struct keeper_peer, node);
+        if (p->owned_group == group)
+            bytes += p->owned_bytes;
+    }
+    return bytes;
+}
+
+/* Room for @more bytes of @all, of which @used are taken. */
+static bool fits(uint64_t all, uint64_t used, uint64_t more)
+{
+    return used <= all && more <= all - used;
+}
+
+/* Whether @contract may be taken; OTHER means yes. */
+static enum storage_reason why_not(struct keeper *k,
+                                   const struct keeper_peer *from,
+                                   const struct keeper_peer *owner,
+                                   const struct checked_object *contract)
+{
+    uint64_t offer = k->config.offer_bytes;
+    uint64_t size = contract->record.size_bytes;
+    uint64_t group = group_of(owner, from);
+    if (k->leave_job != 0)
+        return STORAGE_REASON_LEAVING;
+    if (owner->banned)
+        return STORAGE_REASON_BANNED;
+    if (offer == 0)
+        return STORAGE_REASON_POLICY;
+    if (size > k->config.size_max)
+        return STORAGE_REASON_SIZE;
+    if (!fits(offer, k->promised_bytes, size) ||
+        k->objects.count >= k->config.objects_max)
+        return STORAGE_REASON_SPACE;
+    if (!fits(offer / OWNER_SHARE, owner->owned_bytes, size))
+        return STORAGE_REASON_QUOTA;
+    if (group != 0 && !fits(offer / GROUP_SHARE, group_bytes(k, group), size))
+        return STORAGE_REASON_QUOTA;
+    return STORAGE_REASON_OTHER;
+}
+
+static void set_placer(struct keeper *k, struct keeper_object *o,
+                       struct keeper_peer *from)
+{
+    keeper_peer_ref(from);
+    if (o->placer != NULL)
+        keeper_peer_unref(k, o->placer);
+    o->placer = from;
+}
+
+static void begin_pull(struct keeper *k, struct keeper_object *o)
+{
+    if (o->pull == NULL && list_empty(&o->pulling))
+        list_add_tail(&k->pulls, &o->pulling);
+}
+
+static void begin_holding(struct keeper *k, struct keeper_object *o,
+                          struct keeper_peer *from, uint64_t id)
+{
+    set_placer(k, o, from);
+    o->phase = KEEPER_PHASE_PULLING;
+    o->group = group_of(o->owner->peer, from);
+    keeper_promise(k, o, true);
+    keeper_merge_receipts(k, o, from);
+    begin_pull(k, o);
+    keeper_row_change(k, o);
+    keeper_row_wait(k, o, id, STORAGE_ACCEPT);
+    k->stats.offers_accepted++;
+    keeper_tell(k, KEEPER_EVENT_PULLING, o, from);
+}
+
+/* A tombstone whose owner wants the object kept again. */
+static void revive(struct keeper *k, struct keeper_object *o,
+                   const struct checked_object *contract)
+{
+    o->contract = *contract;
+    o->has_previous = false;
+    if (o->self == NULL)
+        o->self = keeper_copy_add(k, o, k->self, KEEPER_HOLDER_PULLING);
+    assert(o->self != NULL); /* a tombstone has no copies */
+}
+
+static void take_new(struct keeper *k, struct keeper_peer *from, uint64_t id,
+                     const struct checked_object *contract)
+{
+    const struct object_record *record = &contract->record;
+    struct keeper_object *o =
+        keeper_object_find(k, &record->root, record->owner);
+    struct keeper_peer *owner = keeper_owner_get(k, record->owner);
+    if (owner == NULL) {
+        keeper_refuse(k, id, STORAGE_REASON_BUSY, NULL);
+        return;
+    }
+    keeper_peer_ref(owner);
+    enum storage_reason reason = why_not(k, from, owner, contract);
+    if (reason != STORAGE_REASON_OTHER) {
+        k->stats.offers_refused++;
+        keeper_refuse(k, id, reason, NULL);
+        keeper_peer_unref(k, owner);
+        return;
+    }
+    if (o == NULL)
+        o = keeper_object_new(k, KEEPER_HOLDER, contract);
+    else
+        revive(k, o, contract);
+    keeper_peer_unref(k, owner);
+    begin_holding(k, o, from, id);
+}
+
+static void offer_known(struct keeper *k, struct keeper_object *o,
+                        struct keeper_peer *from, uint64_t id,
+                        const struct checked_object *contract)
+{
+    bool is_same =
+        memcmp(contract->hash, o->contract.hash, OBJECT_HASH_BYTES) == 0;
+    if (o->role == KEEPER_OWNER) {
+        keeper_refuse(k, id, STORAGE_REASON_POLICY, NULL);
+        return;
+    }
+    if (!is_same && !object_supersedes(contract, &o->contract)) {
+        keeper_refuse(k, id, STORAGE_REASON_STALE, &o->contract);
+        return;
+    }
+    if (o->phase == KEEPER_PHASE_TOMB) {
+        take_new(k, from, id, contract);
+        return;
+    }
+    uint64_t old_bytes = o->contract.record.size_bytes;
+    uint64_t bytes = contract->record.size_bytes;
+    if (bytes > old_bytes &&
+        !fits(k->config.offer_bytes, k->promised_bytes, bytes - old_bytes)) {
+        keeper_refuse(k, id, STORAGE_REASON_SPACE, NULL);
+        return;
+    }
+    if (!is_same)
+        keeper_adopt(k, o, contract);
+    keeper_merge_receipts(k, o, from);
+    if (o->phase == KEEPER_PHASE_PULLING || o->phase == KEEPER_PHASE_KEEPING)
+        set_placer(k, o, from);
+    keeper_row_wait(k, o, id, STORAGE_ACCEPT);
+}
+
+static bool open_record(struct keeper *k, struct keeper_peer *from, uint64_t id,
+                        bool is_release, struct checked_object *ret_contract)
+{
+    enum err err = object_open(k->in->record, ret_contract);
+    if (err == OK && object_is_release(&ret_contract->record) != is_release)
+        err = E_MALFORMED;
+    if (err != OK) {
+        keeper_bad_peer(k, from, err);
+        keeper_refuse(k, id,
+                      err == E_UNSUPPORTED ? STORAGE_REASON_UNSUPPORTED
+                                           : STORAGE_REASON_INVALID,
+                      NULL);
+        return false;
+    }
+    enum object_fault fault =
+        object_check(ret_contract, k->network, k->now.unix_ms);
+    if (fault == OBJECT_FINE)
+        return true;
+    keeper_refuse(k, id, storage_reason_of_fault(fault), NULL);
+    return false;
+}
+
+void keeper_serve_offer(struct keeper *k, struct keeper_peer *from, uint64_t id)
+{
+    struct checked_object contract;
+    if (!open_record(k, from, id, false, &contract))
+        return;
+    struct keeper_object *o =
+        keeper_object_find(k, &contract.record.root, contract.record.owner);
+    if (o != NULL)
+        offer_known(k, o, from, id, &contract);
+    else if (memcmp(contract.record.owner, k->owner_key,
+                    sizeof(k->owner_key)) == 0)
+        keeper_refuse(k, id, STORAGE_REASON_POLICY, NULL); /* our own */
+    else
+        take_new(k, from, id, &contract);
+}
+
+void keeper_serve_release(struct keeper *k, struct keeper_peer *from,
+                          uint64_t id)
+{
+    struct checked_object contract;
+    if (!open_record(k, from, id, true, &contract))
+        return;
+    struct keeper_object *o =
+        keeper_object_find(k, &contract.record.root, contract.record.owner);
+    if (o == NULL || o->role == KEEPER_OWNER) {
+        keeper_refuse(k, id, STORAGE_REASON_UNKNOWN, NULL);
+        return;
+    }
+    if (object_supersedes(&contract, &o->contract)) {
+        keeper_adopt(k, o, &contract);
+    } else if (memcmp(contract.hash, o->contract.hash, OBJECT_HASH_BYTES) !=
+               0) {
+        keeper_refuse(k, id, STORAGE_REASON_STALE, &o->contract);
+        return;
+    }
+    keeper_row_wait(k, o, id, STORAGE_OK);
+}
+
+static void cancel_pull(struct keeper *k, struct keeper_object *o)
+{
+    list_remove(&o->pulling);
+    if (o->pull == NULL)
+        return;
+    keeper_emit(k, KEEPER_PULL_CANCEL)->id = o->pull->id;
+    keeper_task_free(k, o->pull);
+    o->pull = NULL;
+    k->pulls_count--;
+}
+
+static void drop_copies(struct keeper *k, struct keeper_object *o)
+{
+    list_for_each_safe (link, &o->copies) {
+        struct keeper_copy *c = keeper_copy_of(link);
+        if (!c->is_owner)
+            keeper_copy_free(k, c);
+    }
+}
+
+/* Nothing of it stays here but the memory that it was released. */
+static void bury(struct keeper *k, struct keeper_object *o)
+{
+    if (o->phase == KEEPER_PHASE_HELD || o->phase == KEEPER_PHASE_RELEASING)
+        k->stats.held--;
+    cancel_pull(k, o);
+    keeper_unqueue(o);
+    drop_copies(k, o);
+    keeper_promise(k, o, false);
+    keeper_count_root(k, o, false);
+    o->phase = KEEPER_PHASE_TOMB;
+    keeper_row_change(k, o);
+    k->stats.released++;
+    keeper_tell(k, KEEPER_EVENT_RELEASED, o, NULL);
+}
+
+static void begin_release(struct keeper *k, struct keeper_object *o,
+                          uint32_t delay_s)
+{
+    switch (o->phase) {
+    case KEEPER_PHASE_HELD:
+        o->phase = KEEPER_PHASE_RELEASING;
+        o->release_at_s = keeper_unix_s(k) + delay_s;
+        break;
+    case KEEPER_PHASE_PULLING:
+    case KEEPER_PHASE_KEEPING:
+        o->phase = KEEPER_PHASE_RELEASING; /* nobody waits for a receipt */
+        k->stats.held++;
+        o->release_at_s = keeper_unix_s(k);
+        break;
+    case KEEPER_PHASE_RELEASING:
+    case KEEPER_PHASE_TOMB:
+        break;
+    }
+}
+
+void keeper_adopt(struct keeper *k, struct keeper_object *o,
+                  const struct checked_object *contract)
+{
+    uint32_t delay_s = o->contract.record.policy.release_delay_s;
+    bool was_release = object_is_release(&o->contract.record);
+    bool is_release = object_is_release(&contract->record);
+    bool promised = o->promised;
+    if (promised)
+        keeper_promise(k, o, false);
+    o->has_previous = !was_release;
+    memcpy(o->previous_hash, o->contract.hash, sizeof(o->previous_hash));
+    if (contract->record.policy.copies > o->contract.record.policy.copies)
+        o->was_full = false;
+    o->contract = *contract;
+    if (promised)
+        keeper_promise(k, o, true);
+    o->is_trimming = false;
+    keeper_row_change(k, o);
+    if (o->role == KEEPER_OWNER)
+        return;
+    if (is_release)
+        begin_release(k, o, delay_s);
+    else if (o->phase == KEEPER_PHASE_RELEASING)
+        o->phase = KEEPER_PHASE_HELD;
+    if (o->phase == KEEPER_PHASE_HELD && o->self->has_receipt)
+        keeper_sign_own(k, o);
+}
+
+static size_t pull_sources(struct keeper *k, const struct keeper_object *o,
+                           struct peer_id *dst)
+{
+    size_t count = 0;
+    list_for_each (link, &o->copies) {
+        const struct keeper_copy *c = keeper_copy_of(link);
+        if (c->peer != k->self && (c->is_owner || keeper_counts(k, c)))
+            dst[count++] = c->peer->id;
+    }
+    if (o->placer != NULL)
+        dst[count++] = o->placer->id;
+    return count;
+}
+
+void keeper_pull_next(struct keeper *k)
+{
+    while (k->pulls_count < k->config.pulls_max && !list_empty(&k->pulls)) {
+        struct list *link = list_first(&k->pulls);
+        list_remove(link);
+        struct keeper_object *o =
+            container_of(link, struct keeper_object, pulling);
+        o->pull = keeper_task_new(k, KEEPER_TASK_PULL, o, NULL);
+        o->pulled_at = k->now.mono;
+        k->pulls_count++;
+        struct keeper_out *out = keeper_emit(k, KEEPER_PULL);
+        out->id = o->pull->id;
+        out->root = o->root->cid;
+        out->size_bytes = o->contract.record.size_bytes;
+        out->blocks = o->contract.record.blocks;
+        out->peers = mem_zalloc(o->copies_count + 1, sizeof(*out->peers));
+        out->peers_count = pull_sources(k, o, out->peers);
+        keeper_wake(k, o, keeper_after(k, k->config.pull_ms));
+    }
+}
+
+void keeper_mend(struct keeper *k, struct keeper_object *o)
+{
+    if (o->mending)
+        return;
+    o->mending = true;
+    begin_pull(k, o);
+    keeper_touch(k, o);
+}
+
+static enum storage_reason reason_of(enum err err)
+{
+    if (err == E_LIMIT)
+        return STORAGE_REASON_SIZE;
+    if (err == E_NOSPACE)
+        return STORAGE_REASON_SPACE;
+    if (err == E_CANCELED)
+        return STORAGE_REASON_LEAVING;
+    return STORAGE_REASON_SOURCES;
+}
+
+/* What was accepted did not get here: forget it and say so. */
+static void pull_failed(struct keeper *k, struct keeper_object *o, enum err err)
+{
+    struct keeper_out *event =
+        keeper_tell(k, KEEPER_EVENT_PULL_FAILED, o, o->placer);
+    event->err = err;
+    if (o->mending) {
+        o->mending = false; /* the next audit that finds it asks again */
+        return;
+    }
+    if (o->placer != NULL)
+        keeper_notice(k, o, o->placer, reason_of(err));
+    keeper_row_remove(k, o);
+    keeper_object_free(k, o);
+}
+
+/* All blocks are here and synced: count the root, unless it is counted. */
+static void begin_keeping(struct keeper *k, struct keeper_object *o)
+{
+    o->phase = KEEPER_PHASE_KEEPING;
+    keeper_count_root(k, o, true);
+    o->root->counted = true;
+    struct keeper_task *t = keeper_task_new(k, KEEPER_TASK_KEEP, o, NULL);
+    struct keeper_out *out = keeper_emit(k, KEEPER_KEEP);
+    out->id = t->id;
+    out->root = o->root->cid;
+}
+
+void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
+                      uint64_t bytes, uint64_t blocks, struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_PULL);
+    if (t == NULL)
+        return;
+    struct keeper_object *o = t->object;
+    assert(o != NULL && o->pull == t); /* else it was cancelled */
+    o->pull = NULL;
+    k->pulls_count--;
+    keeper_task_free(k, t);
+    const struct object_record *record = &o->contract.record;
+    if (err == OK && !object_is_release(record) &&
+        (bytes > record->size_bytes || blocks > record->blocks))
+        err = E_LIMIT;
+    keeper_touch(k, o);
+    if (err != OK)
+        pull_failed(k, o, err);
+    else if (o->phase == KEEPER_PHASE_PULLING)
+        begin_keeping(k, o);
+    else
+        o->mending = false;
+    keeper_settle(k);
+}
+
+void keeper_on_pull_progress(struct keeper *k, uint64_t id,
+                             struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_PULL);
+    if (t != NULL && t->object != NULL)
+        t->object->pulled_at = now.mono;
+}
+
+void keeper_on_kept(struct keeper *k, uint64_t id, enum err err,
+                    struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_KEEP);
+    if (t == NULL)
+        return;
+    struct keeper_object *o = t->object;
+    keeper_task_free(k, t);
+    if (o == NULL)
+        return;
+    if (err != OK) {
+        pull_failed(k, o, err);
+        keeper_settle(k);
+        return;
+    }
+    if (o->phase == KEEPER_PHASE_KEEPING) {
+        o->phase = KEEPER_PHASE_HELD;
+        k->stats.held++;
+        o->self->stored_s = keeper_unix_s(k);
+        keeper_row_change(k, o);
+        o->held_generation = o->row_generation;
+    }
+    keeper_touch(k, o);
+    keeper_settle(k);
+}
+
+void keeper_sign_own(struct keeper *k, struct keeper_object *o)
+{
+    struct keeper_copy *c = o->self;
+    struct storage_receipt receipt = {.root = o->root->cid,
+                                      .stored_s = c->stored_s};
+    memcpy(receipt.network, k->network, sizeof(receipt.network));
+    memcpy(receipt.owner, o->contract.record.owner, sizeof(receipt.owner));
+    memcpy(receipt.record_hash, o->contract.hash, OBJECT_HASH_BYTES);
+    receipt.seq = c->seq < k->now.unix_ms ? k->now.unix_ms : c->seq + 1;
+    receipt.until_s = keeper_unix_s(k) + k->config.receipt_ms / 1000;
+    struct checked_receipt checked;
+    if (receipt_sign(&receipt, k->key, &checked) != OK)
+        return; /* a clock that stands before what it said once */
+    c->has_receipt = true;
+    c->until_s = receipt.until_s;
+    c->seq = receipt.seq;
+    memcpy(c->record_hash, receipt.record_hash, sizeof(c->record_hash));
+    memcpy(c->sig, checked.receipt.sig, sizeof(c->sig));
+    keeper_copy_set(k, c, KEEPER_HOLDER_STORED);
+    keeper_row_change(k, o);
+}
+
+void keeper_own_stored(struct keeper *k, struct keeper_object *o)
+{
+    if (o->phase != KEEPER_PHASE_HELD || o->self->has_receipt ||
+        o->row_written < o->held_generation)
+        return;
+    keeper_sign_own(k, o);
+    keeper_tell(k, KEEPER_EVENT_HELD, o, o->placer);
+    keeper_send_receipt(k, o);
+}
+
+void keeper_cancel_pulls(struct keeper *k)
+{
+    struct map_node *next = NULL;
+    for (struct map_node *it = map_first(&k->objects); it != NULL; it = next) {
+        next = map_next(&k->objects, it);
+        struct keeper_object *o = container_of(it, struct keeper_object, node);
+        if (o->role != KEEPER_HOLDER || (o->phase != KEEPER_PHASE_PULLING &&
+                                         o->phase != KEEPER_PHASE_KEEPING))
+            continue;
+        cancel_pull(k, o);
+        pull_failed(k, o, E_CANCELED);
+    }
+}
+
+void keeper_let_go(struct keeper *k, struct keeper_object *o,
+                   enum storage_reason reason)
+{
+    struct keeper_out *event = keeper_tell(k, KEEPER_EVENT_RELEASED, o, NULL);
+    event->err = reason == STORAGE_REASON_EXPIRED   ? E_TIMEOUT
+                 : reason == STORAGE_REASON_SURPLUS ? E_EXISTS
+                                                    : E_CLOSED;
+    list_for_each (link, &o->copies) {
+        const struct keeper_copy *c = keeper_copy_of(link);
+        bool tells = c->is_owner ? c->peer->connected : keeper_counts(k, c);
+        if (c->peer != k->self && tells && reason != STORAGE_REASON_EXPIRED)
+            keeper_notice(k, o, c->peer, reason);
+    }
+    k->stats.released++;
+    keeper_row_remove(k, o);
+    keeper_object_free(k, o);
+}
+
+/* The pull stands still, or nobody keeps the record any more. */
+static bool check_pull(struct keeper *k, struct keeper_object *o)
+{
+    if (o->pull == NULL)
+        return true;
+    struct mtime until = mtime_add_ms(o->pulled_at, k->config.pull_ms);
+    if (!mtime_reached(k->now.mono, until)) {
+        keeper_wake(k, o, until);
+        return true;
+    }
+    bool is_mending = o->mending;
+    cancel_pull(k, o);
+    pull_failed(k, o, E_TIMEOUT);
+    return is_mending;
+}
+
+static bool check_held(struct keeper *k, struct keeper_object *o)
+{
+    struct keeper_copy *self = o->self;
+    if (!self->has_receipt)
+        return true; /* the row is being written */
+    uint64_t renew_s = self->until_s - k->config.receipt_ms / 4000;
+    bool is_other =
+        memcmp(self->record_hash, o->contract.hash, OBJECT_HASH_BYTES) != 0;
+    if (renew_s <= keeper_unix_s(k) || is_other) {
+        keeper_sign_own(k, o);
+        keeper_set_changed(k, o);
+    }
+    keeper_wake_unix(k, o, renew_s);
+    if (!keeper_repair_check(k, o))
+        return false;
+    keeper_update_check(k, o);
+    keeper_place_check(k, o);
+    keeper_tell_check(k, o);
+    return true;
+}
+
+bool keeper_hold_check(struct keeper *k, struct keeper_object *o)
+{
+    uint64_t expires_s = o->contract.record.expires_s;
+    if (expires_s <= keeper_unix_s(k)) {
+        keeper_let_go(k, o, STORAGE_REASON_EXPIRED);
+        return false;
+    }
+    keeper_wake_unix(k, o, expires_s);
+    if (!check_pull(k, o))
+        return false;
+    switch (o->phase) {
+    case KEEPER_PHASE_PULLING:
+        begin_pull(k, o); /* also after a restart */
+        break;
+    case KEEPER_PHASE_RELEASING:
+        if (o->release_at_s <= keeper_unix_s(k))
+            bury(k, o);
+        else
+            keeper_wake_unix(k, o, o->release_at_s);
+        break;
+    case KEEPER_PHASE_HELD:
+        return check_held(k, o);
+    case KEEPER_PHASE_KEEPING:
+    case KEEPER_PHASE_TOMB:
+        break;
+    }
+    return true;
+}

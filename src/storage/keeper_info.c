@@ -1,0 +1,257 @@
+#include "storage/keeper_priv.h"
+
+/* What is told of objects: states, lists, counts. */
+
+const char *keeper_state_name(enum keeper_state state)
+{
+    switch (state) {
+    case KEEPER_LOCAL:
+        return "local";
+    case KEEPER_ANNOUNCED:
+        return "announced";
+    case KEEPER_PARTIAL:
+        return "partial";
+    case KEEPER_STORED:
+        return "stored";
+    case KEEPER_VERIFIED:
+        return "verified";
+    case KEEPER_SAFE:
+        return "safe";
+    case KEEPER_DEGRADED:
+        return "degraded";
+    case KEEPER_LOST:
+        return "lost";
+    case KEEPER_RELEASING:
+        return "releasing";
+    }
+    return "";
+}
+
+const char *keeper_holder_state_name(enum keeper_holder_state state)
+{
+    switch (state) {
+    case KEEPER_HOLDER_OFFERED:
+        return "offered";
+    case KEEPER_HOLDER_PULLING:
+        return "pulling";
+    case KEEPER_HOLDER_STORED:
+        return "stored";
+    case KEEPER_HOLDER_VERIFIED:
+        return "verified";
+    case KEEPER_HOLDER_SILENT:
+        return "silent";
+    case KEEPER_HOLDER_FAILED:
+        return "failed";
+    case KEEPER_HOLDER_GONE:
+        return "gone";
+    }
+    return "";
+}
+
+const char *keeper_event_name(enum keeper_event event)
+{
+    switch (event) {
+    case KEEPER_EVENT_OFFERED:
+        return "offered";
+    case KEEPER_EVENT_ACCEPTED:
+        return "accepted";
+    case KEEPER_EVENT_REFUSED:
+        return "refused";
+    case KEEPER_EVENT_COPY:
+        return "copy";
+    case KEEPER_EVENT_FETCHED_BACK:
+        return "fetched_back";
+    case KEEPER_EVENT_STATE:
+        return "state";
+    case KEEPER_EVENT_AUDIT_PASSED:
+        return "audit_passed";
+    case KEEPER_EVENT_AUDIT_FAILED:
+        return "audit_failed";
+    case KEEPER_EVENT_SILENT:
+        return "silent";
+    case KEEPER_EVENT_GIVEN_UP:
+        return "given_up";
+    case KEEPER_EVENT_REPAIRING:
+        return "repairing";
+    case KEEPER_EVENT_REPAIRED:
+        return "repaired";
+    case KEEPER_EVENT_PULLING:
+        return "pulling";
+    case KEEPER_EVENT_HELD:
+        return "held";
+    case KEEPER_EVENT_PULL_FAILED:
+        return "pull_failed";
+    case KEEPER_EVENT_RELEASED:
+        return "released";
+    case KEEPER_EVENT_GONE:
+        return "gone";
+    case KEEPER_EVENT_RECOVERED:
+        return "recovered";
+    case KEEPER_EVENT_BAD_PEER:
+        return "bad_peer";
+    case KEEPER_EVENT_DOUBT:
+        return "doubt";
+    }
+    return "";
+}
+
+/* Of the copies that are well: fetched back, proved in this run, and told. */
+struct proofs {
+    uint32_t verified;
+    uint32_t safe;
+    bool all_told;
+};
+
+static struct proofs count_proofs(const struct keeper *k,
+                                  const struct keeper_object *o)
+{
+    struct proofs p = {.all_told = true};
+    list_for_each (link, &o->copies) {
+        const struct keeper_copy *c = keeper_copy_of(link);
+        if (!keeper_is_well(k, c))
+            continue;
+        p.verified += c->state == KEEPER_HOLDER_VERIFIED;
+        p.safe += c->state == KEEPER_HOLDER_VERIFIED && c->seen;
+        if (c->told < o->set_generation)
+            p.all_told = false;
+    }
+    return p;
+}
+
+enum keeper_state keeper_state_of(const struct keeper *k,
+                                  const struct keeper_object *o)
+{
+    uint32_t wanted = keeper_wanted(o);
+    uint32_t live = keeper_live(k, o);
+    if (wanted == 0)
+        return KEEPER_RELEASING;
+    if (live >= wanted) {
+        struct proofs p = count_proofs(k, o);
+        if (p.safe >= wanted && p.all_told)
+            return KEEPER_SAFE;
+        return p.verified > 0 ? KEEPER_VERIFIED : KEEPER_STORED;
+    }
+    if (o->was_full)
+        return live > 0 ? KEEPER_DEGRADED : KEEPER_LOST;
+    if (live > 0)
+        return KEEPER_PARTIAL;
+    return o->placing > 0 ? KEEPER_ANNOUNCED : KEEPER_LOCAL;
+}
+
+static void list_holders(const struct keeper_object *o, struct keeper_status *s)
+{
+    list_for_each (link, &o->copies) {
+        const struct keeper_copy *c = keeper_copy_of(link);
+        if (c->is_owner || s->holders_count == KEEPER_HOLDERS_MAX)
+            continue;
+        struct keeper_holder_status *h = &s->holders[s->holders_count++];
+        h->peer = c->peer->id;
+        h->state = c->state;
+        h->since_ms = c->since_ms;
+        h->last_verified_ms = c->verified_ms;
+        h->until_ms = c->has_receipt ? c->until_s * 1000 : 0;
+    }
+}
+
+static struct peer_id owner_of(const struct keeper_object *o)
+{
+    struct pubkey key = {
+        .type = KEY_ED25519,
+        .data = {.p = o->contract.record.owner, .len = OBJECT_OWNER_BYTES}};
+    return peer_id_of_pubkey(&key);
+}
+
+static void fill_status(const struct keeper *k, const struct keeper_object *o,
+                        struct keeper_status *s)
+{
+    const struct object_record *record = &o->contract.record;
+    memset(s, 0, sizeof(*s));
+    s->id = o->id;
+    s->root = o->root->cid;
+    s->owner = owner_of(o);
+    s->role = o->role;
+    s->state = keeper_state_of(k, o);
+    s->kept = o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD;
+    s->partial = o->is_starved;
+    keeper_mark_uses(k, o);
+    s->tier = placement_tier_of(k->candidates, k->candidates_count, k->uses);
+    s->copies_wanted = keeper_wanted(o);
+    s->copies_stored = keeper_live(k, o);
+    s->copies_verified = count_proofs(k, o).verified;
+    s->size_bytes = record->size_bytes;
+    s->blocks = record->blocks;
+    s->created_ms = record->created_s * 1000;
+    s->expires_ms = record->expires_s * 1000;
+    s->seq = record->seq;
+    s->release_delay_s = record->policy.release_delay_s;
+    s->name_len = record->name_len;
+    memcpy(s->name, record->name, record->name_len);
+    list_holders(o, s);
+}
+
+/* A tombstone is nothing that anybody asks for. */
+static bool is_shown(const struct keeper_object *o)
+{
+    return o->role == KEEPER_OWNER || o->phase != KEEPER_PHASE_TOMB;
+}
+
+enum err keeper_status(struct keeper *k, const struct cid *root,
+                       struct keeper_now now, struct keeper_status *ret_status)
+{
+    k->now = now;
+    const struct keeper_object *o = keeper_object_own(k, root);
+    struct keeper_root *r = keeper_root_find(k, root);
+    if (r == NULL)
+        return E_NOTFOUND;
+    list_for_each (link, &r->objects) {
+        const struct keeper_object *other =
+            container_of(link, struct keeper_object, of_root);
+        if (o == NULL && is_shown(other))
+            o = other;
+    }
+    if (o == NULL)
+        return E_NOTFOUND;
+    fill_status(k, o, ret_status);
+    return OK;
+}
+
+size_t keeper_list(struct keeper *k, uint64_t after, struct keeper_now now,
+                   struct keeper_status *dst, size_t max)
+{
+    k->now = now;
+    size_t count = 0;
+    map_for_each (it, &k->objects) {
+        const struct keeper_object *o =
+            container_of(it, struct keeper_object, node);
+        if (o->id <= after || !is_shown(o))
+            continue;
+        if (count == max)
+            break;
+        fill_status(k, o, &dst[count++]);
+    }
+    return count;
+}
+
+bool keeper_kept(const struct keeper *k, const struct cid *root)
+{
+    const struct keeper_root *r = keeper_root_find(k, root);
+    return r != NULL && r->kept > 0;
+}
+
+struct keeper_stats keeper_get_stats(const struct keeper *k)
+{
+    struct keeper_stats s = k->stats;
+    s.peers = k->peers.count - 1;
+    s.promised_bytes = k->promised_bytes;
+    s.pulling = k->pulls_count;
+    s.repair_queue = 0;
+    for (size_t i = KEEPER_QUEUE_REPAIR; i < KEEPER_QUEUES; i++) {
+        list_for_each (link, &k->queues[i]) {
+            s.repair_queue++;
+        }
+    }
+    list_for_each (link, &k->pulls) {
+        s.pulling++;
+    }
+    return s;
+}

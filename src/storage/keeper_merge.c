@@ -1,0 +1,192 @@
+#include "storage/keeper_priv.h"
+
+/*
+ * What others say about an object: receipts and records, from wherever they
+ * come, are believed for their signatures only.
+ */
+
+void keeper_bad_peer(struct keeper *k, struct keeper_peer *peer, enum err err)
+{
+    k->stats.bad_messages++;
+    keeper_tell(k, KEEPER_EVENT_BAD_PEER, NULL, peer)->err = err;
+}
+
+void keeper_lost_copy(struct keeper *k, struct keeper_copy *c,
+                      uint64_t retry_ms)
+{
+    if (c->is_owner || c->peer == k->self)
+        return;
+    keeper_copy_set(k, c, KEEPER_HOLDER_FAILED);
+    c->retry_at = keeper_after(k, retry_ms);
+    c->has_receipt = false;
+    c->updating = false;
+    c->fetched = false;
+    keeper_heap_unset(&k->heap, &c->timer);
+    list_remove(&c->ready);
+    if (c->verify != NULL)
+        keeper_verify_part(k, c, E_MISMATCH);
+    keeper_row_change(k, c->object);
+}
+
+static bool is_same_object(const struct keeper_object *o,
+                           const struct cid *root,
+                           const uint8_t owner[static OBJECT_OWNER_BYTES])
+{
+    return cid_eq(&o->root->cid, root) &&
+           memcmp(o->contract.record.owner, owner, OBJECT_OWNER_BYTES) == 0;
+}
+
+static bool is_known_hash(const struct keeper_object *o,
+                          const uint8_t hash[static OBJECT_HASH_BYTES])
+{
+    if (memcmp(hash, o->contract.hash, OBJECT_HASH_BYTES) == 0)
+        return true;
+    return o->has_previous &&
+           memcmp(hash, o->previous_hash, OBJECT_HASH_BYTES) == 0;
+}
+
+/* The receipt is for a record that we do not know: maybe a newer one. */
+static void ask_record(struct keeper *k, struct keeper_object *o,
+                       struct keeper_peer *from)
+{
+    if (from == NULL || from == k->self ||
+        !mtime_reached(k->now.mono, o->ask_at))
+        return;
+    o->ask_at = keeper_after(k, k->config.request_ms);
+    (void)keeper_ask_status(k, o, from); /* else with the next receipt */
+}
+
+static void set_receipt(struct keeper_copy *c,
+                        const struct storage_receipt *receipt)
+{
+    c->has_receipt = true;
+    c->stored_s = receipt->stored_s;
+    c->until_s = receipt->until_s;
+    c->seq = receipt->seq;
+    memcpy(c->record_hash, receipt->record_hash, sizeof(c->record_hash));
+    memcpy(c->sig, receipt->sig, sizeof(c->sig));
+}
+
+/* How a copy is seen after its receipt came from @from. */
+static void receipt_taken(struct keeper *k, struct keeper_copy *c,
+                          const struct keeper_peer *from)
+{
+    switch (c->state) {
+    case KEEPER_HOLDER_OFFERED:
+    case KEEPER_HOLDER_PULLING:
+    case KEEPER_HOLDER_FAILED:
+        keeper_copy_set(k, c, KEEPER_HOLDER_STORED);
+        keeper_audit_plan(k, c);
+        break;
+    case KEEPER_HOLDER_GONE:
+        if (c->seq <= c->since_ms)
+            break; /* an old word of one that was given up since */
+        keeper_copy_set(k, c, KEEPER_HOLDER_STORED);
+        keeper_audit_plan(k, c);
+        break;
+    case KEEPER_HOLDER_SILENT:
+        if (from == c->peer)
+            keeper_alive(k, c);
+        break;
+    case KEEPER_HOLDER_STORED:
+    case KEEPER_HOLDER_VERIFIED:
+        break;
+    }
+    if (from == c->peer)
+        c->seen = true;
+}
+
+static void take_receipt(struct keeper *k, struct keeper_object *o,
+                         const struct storage_receipt *receipt,
+                         struct keeper_peer *from)
+{
+    struct keeper_copy *c = keeper_copy_find(o, &receipt->holder);
+    bool is_new = c == NULL;
+    if (is_new) {
+        struct keeper_peer *peer = keeper_peer_get(k, &receipt->holder);
+        c = peer == NULL ? NULL
+                         : keeper_copy_add(k, o, peer, KEEPER_HOLDER_STORED);
+        if (c == NULL) {
+            if (peer != NULL)
+                keeper_peer_tidy(k, peer);
+            return;
+        }
+    }
+    bool counted = !is_new && keeper_counts(k, c);
+    set_receipt(c, receipt);
+    receipt_taken(k, c, from);
+    if (is_new)
+        keeper_audit_plan(k, c);
+    c->updating = false;
+    if (!counted && keeper_counts(k, c) && o->role == KEEPER_OWNER)
+        keeper_tell(k, KEEPER_EVENT_COPY, o, c->peer);
+    /*
+     * What we have brought about is told to all, and what comes from somebody
+     * after us: two who did not know of each other learn it through us.
+     */
+    bool is_news = !counted && !keeper_is_better(k, o, from);
+    if ((c->placed || is_news) && keeper_counts(k, c)) {
+        c->placed = false;
+        keeper_set_changed(k, o);
+    }
+    keeper_row_change(k, o);
+}
+
+static void merge_receipt(struct keeper *k, struct keeper_object *o,
+                          struct bytes encoded, struct keeper_peer *from)
+{
+    struct checked_receipt checked;
+    struct storage_receipt *receipt = &checked.receipt;
+    enum err err = receipt_decode(encoded, receipt);
+    if (err != OK) {
+        keeper_bad_peer(k, from, err);
+        return;
+    }
+    if (o == NULL)
+        o = keeper_object_find(k, &receipt->root, receipt->owner);
+    if (o == NULL || !is_same_object(o, &receipt->root, receipt->owner))
+        return;
+    if (peer_id_eq(&receipt->holder, &k->self->id) ||
+        (o->owner != NULL && peer_id_eq(&receipt->holder, &o->owner->peer->id)))
+        return; /* an owner's own blocks are no copy */
+    const struct keeper_copy *c = keeper_copy_find(o, &receipt->holder);
+    if (c != NULL && c->seq >= receipt->seq)
+        return;
+    if (c != NULL && c->state == KEEPER_HOLDER_FAILED &&
+        !mtime_reached(k->now.mono, c->retry_at))
+        return;
+    if (!is_known_hash(o, receipt->record_hash)) {
+        ask_record(k, o, from);
+        return;
+    }
+    err = receipt_open(encoded, &checked);
+    if (err != OK) {
+        keeper_bad_peer(k, from, err);
+        return;
+    }
+    if (receipt_check(&checked, k->network, k->now.unix_ms) == OBJECT_FINE)
+        take_receipt(k, o, receipt, from);
+}
+
+void keeper_merge_receipts(struct keeper *k, struct keeper_object *o,
+                           struct keeper_peer *from)
+{
+    for (size_t i = 0; i < k->in->receipts_count; i++)
+        merge_receipt(k, o, k->in->receipts[i], from);
+}
+
+bool keeper_merge_record(struct keeper *k, struct keeper_object *o,
+                         struct bytes encoded, struct keeper_peer *from)
+{
+    struct checked_object contract;
+    enum err err = object_open(encoded, &contract);
+    if (err != OK) {
+        keeper_bad_peer(k, from, err);
+        return false;
+    }
+    if (!object_supersedes(&contract, &o->contract) ||
+        object_check(&contract, k->network, k->now.unix_ms) != OBJECT_FINE)
+        return false;
+    keeper_adopt(k, o, &contract);
+    return true;
+}

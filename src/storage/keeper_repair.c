@@ -1,0 +1,388 @@
+#include "base/mem.h"
+#include "storage/keeper_priv.h"
+
+/*
+ * Lost copies and surplus ones.
+ *
+ *   SILENT  keeper_silent(), the first time
+ *   GONE    keeper_silent(), after the grace, unless our own link is in doubt
+ *   STORED  keeper_alive()
+ *
+ * A copy here that is one too many: trim_at (a little later, the last in rank
+ * first) -> is_trimming (fresh audits of the better ones) -> let go.
+ */
+
+enum {
+    SILENT_PARTS = 4, /* of the grace, between two tries */
+    RANK_PARTS = 8,   /* of the grace, between two ranks */
+    HURRY_PARTS = 16, /* of the grace, within which a change is looked at */
+};
+
+static bool is_in_doubt(const struct keeper *k)
+{
+    return k->connected == 0 || !mtime_reached(k->now.mono, k->doubt_until);
+}
+
+/* When a copy that is silent may be given up. */
+static struct mtime gone_at(const struct keeper *k, const struct keeper_copy *c)
+{
+    struct mtime since = c->silent_since;
+    if (mtime_before(since, k->back_at))
+        since = k->back_at;
+    return mtime_add_ms(since, k->config.grace_ms);
+}
+
+static void ask_again(struct keeper *k, struct keeper_copy *c,
+                      struct mtime gone)
+{
+    struct mtime at = keeper_after(k, k->config.grace_ms / SILENT_PARTS + 1);
+    if (mtime_before(k->now.mono, gone))
+        at = mtime_min(at, gone);
+    keeper_heap_set(&k->heap, &c->timer, at);
+}
+
+void keeper_silent(struct keeper *k, struct keeper_copy *c)
+{
+    struct keeper_object *o = c->object;
+    if (c->verify != NULL)
+        keeper_verify_part(k, c, E_TIMEOUT);
+    if (c->state == KEEPER_HOLDER_GONE) {
+        keeper_heap_set(&k->heap, &c->timer,
+                        keeper_after(k, k->config.grace_ms));
+        return;
+    }
+    if (c->state != KEEPER_HOLDER_SILENT) {
+        keeper_copy_set(k, c, KEEPER_HOLDER_SILENT);
+        c->silent_since = k->now.mono;
+        keeper_tell(k, KEEPER_EVENT_SILENT, o, c->peer);
+    }
+    struct mtime gone = gone_at(k, c);
+    if (is_in_doubt(k) || !mtime_reached(k->now.mono, gone)) {
+        ask_again(k, c, gone);
+        return;
+    }
+    keeper_copy_set(k, c, KEEPER_HOLDER_GONE);
+    keeper_heap_set(&k->heap, &c->timer, keeper_after(k, k->config.grace_ms));
+    keeper_tell(k, KEEPER_EVENT_GIVEN_UP, o, c->peer);
+    keeper_row_change(k, o);
+}
+
+void keeper_alive(struct keeper *k, struct keeper_copy *c)
+{
+    bool was_gone = c->state == KEEPER_HOLDER_GONE;
+    if (c->state != KEEPER_HOLDER_SILENT && !was_gone)
+        return;
+    keeper_copy_set(k, c,
+                    c->fetched ? KEEPER_HOLDER_VERIFIED : KEEPER_HOLDER_STORED);
+    if (!was_gone)
+        return;
+    keeper_row_change(k, c->object);
+    keeper_set_changed(k, c->object); /* there may be too many now */
+}
+
+int64_t keeper_budget(struct keeper *k)
+{
+    uint64_t rate = k->config.repair_rate;
+    uint64_t most = rate / 1000 * KEEPER_BUDGET_SAVED_MS;
+    uint64_t passed_ms = mtime_ms_since(k->budget_at, k->now.mono);
+    if (most > INT64_MAX / 4)
+        most = INT64_MAX / 4;
+    if (most == 0)
+        most = 1;
+    if (passed_ms == 0)
+        return k->budget_bytes;
+    k->budget_at = k->now.mono;
+    uint64_t more = passed_ms > INT64_MAX / 4 / rate ? INT64_MAX / 4
+                                                     : rate * passed_ms / 1000;
+    k->budget_bytes += (int64_t)more;
+    if (k->budget_bytes > (int64_t)most)
+        k->budget_bytes = (int64_t)most;
+    return k->budget_bytes;
+}
+
+/*
+ * While there are too many copies, somebody may not know of them all: one who
+ * had good reason not to believe a receipt when it was told.
+ */
+static void retell_check(struct keeper *k, struct keeper_object *o)
+{
+    if (keeper_well(k, o) <= keeper_wanted(o) || !keeper_is_acting(k, o)) {
+        o->retell_at = (struct mtime){0};
+        return;
+    }
+    bool is_first = o->retell_at.ns == 0;
+    if (is_first || mtime_reached(k->now.mono, o->retell_at)) {
+        o->retell_at = keeper_after(k, k->config.grace_ms);
+        if (!is_first)
+            keeper_set_changed(k, o);
+    }
+    keeper_wake(k, o, o->retell_at);
+}
+
+void keeper_below_check(struct keeper *k, struct keeper_object *o)
+{
+    retell_check(k, o);
+    if (keeper_well(k, o) >= keeper_wanted(o)) {
+        o->is_below = false;
+        return;
+    }
+    if (!o->is_below) {
+        o->is_below = true;
+        o->below_since = k->now.mono;
+    }
+    struct mtime at = mtime_add_ms(o->below_since, k->config.grace_ms);
+    if (mtime_before(at, k->doubt_until))
+        at = k->doubt_until;
+    if (mtime_before(at, keeper_act_at(k, o)))
+        at = keeper_act_at(k, o);
+    if (mtime_before(k->now.mono, at))
+        keeper_wake(k, o, at);
+    list_for_each (link, &o->copies) {
+        const struct keeper_copy *c = keeper_copy_of(link);
+        if (keeper_counts(k, c))
+            keeper_wake_unix(k, o, c->until_s);
+    }
+}
+
+bool keeper_may_repair(const struct keeper *k, const struct keeper_object *o)
+{
+    if (!o->is_below || is_in_doubt(k) || !keeper_is_acting(k, o))
+        return false;
+    return o->urgent ||
+           mtime_reached(k->now.mono,
+                         mtime_add_ms(o->below_since, k->config.grace_ms));
+}
+
+/* Copies that are well before and after ours in rank. */
+static void count_around(const struct keeper *k, const struct keeper_object *o,
+                         uint32_t *ret_better, uint32_t *ret_worse)
+{
+    bool is_past = false;
+    *ret_better = 0;
+    *ret_worse = 0;
+    list_for_each (link, &o->copies) {
+        const struct keeper_copy *c = keeper_copy_of(link);
+        if (c == o->self)
+            is_past = true;
+        else if (keeper_is_well(k, c))
+            *(is_past ? ret_worse : ret_better) += 1;
+    }
+}
+
+static void begin_trimming(struct keeper *k, struct keeper_object *o)
+{
+    o->is_trimming = true;
+    o->trim_began = k->now.mono;
+    list_for_each (link, &o->copies) {
+        struct keeper_copy *c = keeper_copy_of(link);
+        if (c == o->self)
+            break;
+        if (!keeper_is_well(k, c))
+            continue;
+        (void)keeper_ask_status(k, o, c->peer); /* else tried again later */
+        if (c->audit == NULL)
+            keeper_audit_now(k, c);
+    }
+    keeper_wake(k, o, keeper_after(k, k->config.grace_ms / SILENT_PARTS));
+}
+
+/* Better copies that proved themselves since the trimming began. */
+static uint32_t count_proved(const struct keeper *k,
+                             const struct keeper_object *o)
+{
+    uint32_t count = 0;
+    list_for_each (link, &o->copies) {
+        const struct keeper_copy *c = keeper_copy_of(link);
+        if (c == o->self)
+            break;
+        count += keeper_is_well(k, c) &&
+                 mtime_reached(c->passed_at, o->trim_began) &&
+                 mtime_reached(c->talked_at, o->trim_began);
+    }
+    return count;
+}
+
+/* Return: false when the copy here was one too many and is gone. */
+static bool check_surplus(struct keeper *k, struct keeper_object *o)
+{
+    uint32_t wanted = keeper_wanted(o);
+    uint32_t better = 0;
+    uint32_t worse = 0;
+    count_around(k, o, &better, &worse);
+    if (better < wanted) {
+        o->is_trimming = false;
+        o->trim_at = (struct mtime){0};
+        return true;
+    }
+    if (o->trim_at.ns == 0) {
+        struct mtime at = keeper_soon(k, k->config.grace_ms / HURRY_PARTS + 1);
+        o->trim_at =
+            mtime_add_ms(at, worse * (k->config.grace_ms / RANK_PARTS));
+    }
+    if (!mtime_reached(k->now.mono, o->trim_at)) {
+        keeper_wake(k, o, o->trim_at);
+        return true;
+    }
+    if (!o->is_trimming) {
+        begin_trimming(k, o);
+        return true;
+    }
+    if (count_proved(k, o) >= wanted) {
+        keeper_let_go(k, o, STORAGE_REASON_SURPLUS);
+        return false;
+    }
+    struct mtime end =
+        mtime_add_ms(o->trim_began, k->config.grace_ms / SILENT_PARTS);
+    if (mtime_reached(k->now.mono, end)) {
+        o->is_trimming = false;
+        o->trim_at = keeper_after(k, k->config.grace_ms / RANK_PARTS + 1);
+    }
+    keeper_wake(k, o, o->is_trimming ? end : o->trim_at);
+    return true;
+}
+
+bool keeper_repair_check(struct keeper *k, struct keeper_object *o)
+{
+    keeper_below_check(k, o);
+    if (k->leave_job == 0)
+        return check_surplus(k, o);
+    if (keeper_live(k, o) < keeper_wanted(o))
+        return true;
+    keeper_let_go(k, o, STORAGE_REASON_LEAVING);
+    return false;
+}
+
+void keeper_leave_check(struct keeper *k)
+{
+    if (k->leave_job == 0 || k->stats.held > 0)
+        return;
+    struct keeper_out *out = keeper_emit(k, KEEPER_DONE);
+    out->id = k->leave_job;
+    k->leave_job = 0;
+    k->config.offer_bytes = 0; /* nothing new comes in */
+}
+
+enum err keeper_leave(struct keeper *k, struct keeper_now now,
+                      uint64_t *ret_job)
+{
+    k->now = now;
+    if (k->leave_job != 0)
+        return E_AGAIN;
+    k->leave_job = k->ids++;
+    *ret_job = k->leave_job;
+    keeper_cancel_pulls(k);
+    map_for_each (it, &k->objects) {
+        keeper_touch(k, container_of(it, struct keeper_object, node));
+    }
+    keeper_settle(k);
+    return OK;
+}
+
+void keeper_stay(struct keeper *k, struct keeper_now now)
+{
+    k->now = now;
+    k->leave_job = 0;
+}
+
+/* The copies of @p are looked at soon: it came, or it went. */
+static void hurry(struct keeper *k, struct keeper_peer *p)
+{
+    uint32_t part_ms = k->config.grace_ms / HURRY_PARTS + 1;
+    if (p->hurried_at.ns != 0 &&
+        !mtime_reached(k->now.mono, mtime_add_ms(p->hurried_at, part_ms * 2)))
+        return;
+    p->hurried_at = k->now.mono;
+    list_for_each (link, &p->copies) {
+        struct keeper_copy *c = container_of(link, struct keeper_copy, of_peer);
+        if (c->timer.place != 0 && c->state != KEEPER_HOLDER_PULLING)
+            keeper_heap_sooner(&k->heap, &c->timer, keeper_soon(k, part_ms));
+    }
+}
+
+static void forget_heard(struct keeper *k, const struct keeper_peer *p)
+{
+    list_for_each (link, &p->copies) {
+        struct keeper_copy *c = container_of(link, struct keeper_copy, of_peer);
+        struct keeper_object *o = c->object;
+        if (o->heard_from != p)
+            continue;
+        o->heard_from = NULL;
+        o->quiet_until = k->now.mono;
+        keeper_touch(k, o);
+    }
+}
+
+static void peer_came(struct keeper *k, struct keeper_peer *p)
+{
+    p->connected = true;
+    keeper_peer_ref(p);
+    if (k->connected++ == 0)
+        k->back_at = k->now.mono;
+    p->quiet_until = k->now.mono;
+    hurry(k, p);
+    keeper_tell_peer(k, p);
+    list_for_each (link, &p->copies) {
+        keeper_touch(k,
+                     container_of(link, struct keeper_copy, of_peer)->object);
+    }
+}
+
+static void peer_went(struct keeper *k, struct keeper_peer *p)
+{
+    uint32_t window_ms = k->config.grace_ms / SILENT_PARTS;
+    if (k->window_count == 0 ||
+        mtime_reached(k->now.mono, mtime_add_ms(k->window_at, window_ms))) {
+        k->window_at = k->now.mono;
+        k->window_count = k->connected;
+    }
+    p->connected = false;
+    k->connected--;
+    if (k->window_count > 1 && k->connected * 2 <= k->window_count) {
+        bool was = !mtime_reached(k->now.mono, k->doubt_until);
+        k->doubt_until = mtime_add_ms(
+            mtime_add_ms(k->now.mono, k->config.grace_ms), k->config.grace_ms);
+        if (!was)
+            keeper_tell(k, KEEPER_EVENT_DOUBT, NULL, NULL);
+    }
+    forget_heard(k, p);
+    hurry(k, p);
+    keeper_peer_unref(k, p);
+}
+
+void keeper_on_peer(struct keeper *k, const struct peer_id *peer,
+                    bool connected, uint64_t group, struct keeper_now now)
+{
+    k->now = now;
+    if (peer_id_eq(peer, &k->self->id))
+        return;
+    struct keeper_peer *p = keeper_peer_get(k, peer);
+    if (p == NULL)
+        return;
+    if (group != 0)
+        p->group = group;
+    if (connected && !p->connected)
+        peer_came(k, p);
+    else if (!connected && p->connected)
+        peer_went(k, p);
+    else
+        keeper_peer_tidy(k, p);
+    keeper_settle(k);
+}
+
+void keeper_on_ban(struct keeper *k, const struct peer_id *peer, bool banned,
+                   struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_peer *p = keeper_peer_get(k, peer);
+    if (p == NULL)
+        return;
+    if (banned && !p->banned) {
+        p->banned = true;
+        keeper_peer_ref(p);
+    } else if (!banned && p->banned) {
+        p->banned = false;
+        keeper_peer_unref(k, p);
+    } else {
+        keeper_peer_tidy(k, p);
+    }
+}

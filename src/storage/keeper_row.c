@@ -1,0 +1,346 @@
+#include <assert.h>
+
+#include "base/mem.h"
+#include "base/rd.h"
+#include "base/wr.h"
+#include "crypto/sha256.h"
+#include "storage/keeper_priv.h"
+
+/*
+ * An object as a row of node.db, table "objects".
+ *
+ *   key: object_id_hash()
+ *   value: version (1), role (1), phase (1), flags (1), group (8),
+ *   release_at_s (8), hash of the record before (32), record (uvarint length,
+ *   bytes), copies (uvarint count), each: peer (uvarint length, bytes),
+ *   state (1), flags (1), since_ms (8), verified_ms (8), and with a receipt
+ *   hash (32), stored_s (8), until_s (8), seq (8), signature (64).
+ *
+ * Numbers are big-endian.  Copies that are only offered, and those that
+ * failed, are not written: who starts anew asks anew.
+ */
+
+enum {
+    ROW_VERSION = 1,
+    ROW_WAS_FULL = 1,
+    ROW_HAS_PREVIOUS = 2,
+    ROW_IS_FIXED = 4,
+    ROW_FLAGS = 7,
+    COPY_HAS_RECEIPT = 1,
+    COPY_RECEIPT_BYTES = OBJECT_HASH_BYTES + 3 * 8 + ED25519_SIG_BYTES,
+};
+
+void keeper_row_change(struct keeper *k, struct keeper_object *o)
+{
+    o->row_generation++;
+    keeper_touch(k, o);
+}
+
+static bool is_written(const struct keeper_copy *c)
+{
+    switch (c->state) {
+    case KEEPER_HOLDER_PULLING:
+    case KEEPER_HOLDER_STORED:
+    case KEEPER_HOLDER_VERIFIED:
+    case KEEPER_HOLDER_SILENT:
+    case KEEPER_HOLDER_GONE:
+        return !c->is_owner;
+    case KEEPER_HOLDER_OFFERED:
+    case KEEPER_HOLDER_FAILED:
+        return false;
+    }
+    return false;
+}
+
+static void write_copy(struct wr *w, const struct keeper_copy *c)
+{
+    struct bytes peer = peer_id_bytes(&c->peer->id);
+    wr_uvarint(w, peer.len);
+    wr_bytes(w, peer);
+    wr_u8(w, (uint8_t)c->state);
+    wr_u8(w, c->has_receipt ? COPY_HAS_RECEIPT : 0);
+    wr_be64(w, c->since_ms);
+    wr_be64(w, c->verified_ms);
+    if (!c->has_receipt)
+        return;
+    wr_bytes(w, (struct bytes){.p = c->record_hash, .len = OBJECT_HASH_BYTES});
+    wr_be64(w, c->stored_s);
+    wr_be64(w, c->until_s);
+    wr_be64(w, c->seq);
+    wr_bytes(w, (struct bytes){.p = c->sig, .len = sizeof(c->sig)});
+}
+
+static struct buf *make_value(struct keeper *k, const struct keeper_object *o)
+{
+    struct wr w = wr_init(k->scratch, STORAGE_MESSAGE_BYTES_MAX);
+    wr_u8(&w, ROW_VERSION);
+    wr_u8(&w, (uint8_t)o->role);
+    wr_u8(&w, (uint8_t)o->phase);
+    wr_u8(&w, (uint8_t)((o->was_full ? ROW_WAS_FULL : 0) |
+                        (o->has_previous ? ROW_HAS_PREVIOUS : 0) |
+                        (o->is_fixed ? ROW_IS_FIXED : 0)));
+    wr_be64(&w, o->group);
+    wr_be64(&w, o->release_at_s);
+    wr_bytes(&w, (struct bytes){.p = o->previous_hash,
+                                .len = sizeof(o->previous_hash)});
+    uint8_t record[OBJECT_RECORD_BYTES_MAX];
+    struct wr rw = wr_init(record, sizeof(record));
+    object_write(&rw, &o->contract);
+    wr_uvarint(&w, wr_len(&rw));
+    wr_bytes(&w, (struct bytes){.p = record, .len = wr_len(&rw)});
+    uint64_t count = 0;
+    list_for_each (link, &o->copies) {
+        count += is_written(keeper_copy_of(link));
+    }
+    wr_uvarint(&w, count);
+    list_for_each (link, &o->copies) {
+        if (is_written(keeper_copy_of(link)))
+            write_copy(&w, keeper_copy_of(link));
+    }
+    struct bytes value;
+    enum err err = wr_finish(&w, &value);
+    assert(err == OK); /* 34 copies of 300 bytes and a record */
+    (void)err;
+    return buf_copy(value);
+}
+
+static struct keeper_out *emit_store(struct keeper *k, struct keeper_object *o)
+{
+    struct keeper_task *t = keeper_task_new(k, KEEPER_TASK_STORE, o, NULL);
+    t->generation = o->row_generation;
+    struct keeper_out *out = keeper_emit(k, KEEPER_STORE);
+    out->id = t->id;
+    memcpy(out->key, o->key, sizeof(o->key));
+    out->key_len = sizeof(o->key);
+    return out;
+}
+
+void keeper_row_remove(struct keeper *k, struct keeper_object *o)
+{
+    (void)emit_store(k, o); /* without data: it is removed */
+}
+
+void keeper_row_check(struct keeper *k, struct keeper_object *o)
+{
+    if (o->row_writing || o->row_generation == o->row_written)
+        return;
+    o->row_writing = true;
+    emit_store(k, o)->data = make_value(k, o);
+}
+
+static void answer_waiting(struct keeper *k, struct keeper_object *o,
+                           enum err err)
+{
+    list_for_each_safe (link, &o->tasks) {
+        struct keeper_task *t =
+            container_of(link, struct keeper_task, of_object);
+        if (t->kind != KEEPER_TASK_SERVE_ROW ||
+            (err == OK && t->generation > o->row_written))
+            continue;
+        uint64_t id = t->began.ns;
+        enum storage_message_type type = t->type;
+        keeper_task_free(k, t);
+        if (err != OK) {
+            keeper_refuse(k, id, STORAGE_REASON_SPACE, NULL);
+            continue;
+        }
+        bool has_receipt = o->role == KEEPER_HOLDER &&
+                           o->phase == KEEPER_PHASE_HELD && o->self != NULL &&
+                           o->self->has_receipt;
+        keeper_out_begin(k, type, o);
+        if (type == STORAGE_ACCEPT && has_receipt)
+            keeper_put_own_receipt(k, o);
+        keeper_answer(k, id);
+    }
+}
+
+void keeper_row_wait(struct keeper *k, struct keeper_object *o, uint64_t id,
+                     enum storage_message_type type)
+{
+    struct keeper_task *t = keeper_task_new(k, KEEPER_TASK_SERVE_ROW, o, NULL);
+    t->type = type;
+    t->generation = o->row_generation;
+    t->began.ns = id; /* of the request; a task has one time only */
+    if (o->row_written >= o->row_generation)
+        answer_waiting(k, o, OK);
+}
+
+/* The disk is full or broken: what was not promised yet is not begun. */
+static void row_failed(struct keeper *k, struct keeper_object *o)
+{
+    bool is_new = o->row_written == 0;
+    answer_waiting(k, o, E_NOSPACE);
+    if (is_new && o->role == KEEPER_HOLDER) {
+        keeper_object_free(k, o);
+        return;
+    }
+    keeper_wake(k, o, keeper_after(k, k->config.request_ms));
+}
+
+void keeper_on_stored(struct keeper *k, uint64_t id, enum err err,
+                      struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_STORE);
+    if (t == NULL)
+        return;
+    struct keeper_object *o = t->object;
+    uint32_t generation = t->generation;
+    keeper_task_free(k, t);
+    if (o == NULL)
+        return;
+    o->row_writing = false;
+    if (err != OK) {
+        row_failed(k, o);
+        keeper_settle(k);
+        return;
+    }
+    o->row_written = generation;
+    if (o->role == KEEPER_HOLDER)
+        keeper_own_stored(k, o);
+    answer_waiting(k, o, OK);
+    keeper_touch(k, o);
+    keeper_settle(k);
+}
+
+static void read_receipt(struct rd *r, struct keeper_copy *c)
+{
+    c->has_receipt = true;
+    rd_copy(r, c->record_hash, sizeof(c->record_hash), OBJECT_HASH_BYTES);
+    c->stored_s = rd_be64(r);
+    c->until_s = rd_be64(r);
+    c->seq = rd_be64(r);
+    rd_copy(r, c->sig, sizeof(c->sig), sizeof(c->sig));
+}
+
+static void read_copy(struct keeper *k, struct keeper_object *o, struct rd *r)
+{
+    struct peer_id id;
+    struct bytes peer_bytes = rd_view(r, rd_uvarint(r));
+    uint8_t state = rd_u8(r);
+    uint8_t flags = rd_u8(r);
+    if (peer_id_decode(peer_bytes, &id) != OK || flags > COPY_HAS_RECEIPT ||
+        state > KEEPER_HOLDER_GONE)
+        rd_fail(r, E_CORRUPT);
+    if (r->err != OK)
+        return;
+    struct keeper_peer *peer = keeper_peer_get(k, &id);
+    struct keeper_copy *c = peer == NULL ? NULL : keeper_copy_find(o, &id);
+    if (c == NULL && peer != NULL)
+        c = keeper_copy_add(k, o, peer, (enum keeper_holder_state)state);
+    if (c == NULL) {
+        rd_fail(r, E_LIMIT);
+        return;
+    }
+    c->state = (enum keeper_holder_state)state;
+    if (c->state == KEEPER_HOLDER_PULLING && peer != k->self) {
+        o->placing++;
+        k->placing_count++;
+        c->placed = true;
+        c->is_placing = true;
+    }
+    c->fetched = c->state == KEEPER_HOLDER_VERIFIED;
+    c->since_ms = rd_be64(r);
+    c->verified_ms = rd_be64(r);
+    if (flags != 0)
+        read_receipt(r, c);
+}
+
+static void read_copies(struct keeper *k, struct keeper_object *o, struct rd *r)
+{
+    uint64_t count = rd_uvarint(r);
+    if (count > KEEPER_HOLDERS_MAX)
+        rd_fail(r, E_CORRUPT);
+    for (uint64_t i = 0; r->err == OK && i < count; i++)
+        read_copy(k, o, r);
+}
+
+/* What was under way when we stopped begins again. */
+static void resume(struct keeper *k, struct keeper_object *o)
+{
+    o->row_written = o->row_generation = 1;
+    o->set_generation = 1;
+    if (o->role == KEEPER_OWNER)
+        return;
+    switch (o->phase) {
+    case KEEPER_PHASE_KEEPING:
+        o->phase = KEEPER_PHASE_PULLING;
+        break;
+    case KEEPER_PHASE_HELD:
+    case KEEPER_PHASE_RELEASING:
+        o->root->counted = true;
+        keeper_count_root(k, o, true);
+        k->stats.held++;
+        break;
+    case KEEPER_PHASE_PULLING:
+    case KEEPER_PHASE_TOMB:
+        break;
+    }
+    if (o->phase != KEEPER_PHASE_TOMB)
+        keeper_promise(k, o, true);
+}
+
+/*
+ * The record was verified before it was written; 100,000 signatures more would
+ * take seconds of the start.
+ */
+static enum err read_contract(struct rd *r, struct checked_object *ret_contract)
+{
+    struct bytes encoded = rd_view(r, rd_uvarint(r));
+    enum err err = r->err != OK
+                       ? r->err
+                       : object_record_decode(encoded, &ret_contract->record);
+    if (err == OK)
+        sha256(encoded, ret_contract->hash);
+    return err;
+}
+
+static enum err load(struct keeper *k, struct bytes key, struct bytes value)
+{
+    struct rd r = rd_init(value);
+    if (rd_u8(&r) != ROW_VERSION)
+        return E_CORRUPT;
+    uint8_t role = rd_u8(&r);
+    uint8_t phase = rd_u8(&r);
+    uint8_t flags = rd_u8(&r);
+    uint64_t group = rd_be64(&r);
+    uint64_t release_at_s = rd_be64(&r);
+    uint8_t previous[OBJECT_HASH_BYTES] = {0};
+    rd_copy(&r, previous, sizeof(previous), sizeof(previous));
+    struct checked_object contract;
+    if (read_contract(&r, &contract) != OK || role > KEEPER_HOLDER ||
+        phase > KEEPER_PHASE_TOMB || flags > ROW_FLAGS)
+        return E_CORRUPT;
+    const struct object_record *record = &contract.record;
+    if (keeper_object_find(k, &record->root, record->owner) != NULL)
+        return E_CORRUPT;
+    if (keeper_owner_get(k, record->owner) == NULL)
+        return E_LIMIT;
+    struct keeper_object *o =
+        keeper_object_new(k, (enum keeper_role)role, &contract);
+    o->phase = (enum keeper_phase)phase;
+    o->was_full = (flags & ROW_WAS_FULL) != 0;
+    o->has_previous = (flags & ROW_HAS_PREVIOUS) != 0;
+    o->is_fixed = (flags & ROW_IS_FIXED) != 0;
+    o->group = group;
+    o->release_at_s = release_at_s;
+    memcpy(o->previous_hash, previous, sizeof(previous));
+    read_copies(k, o, &r);
+    if (rd_finish(&r) != OK ||
+        !bytes_eq(key, (struct bytes){.p = o->key, .len = sizeof(o->key)})) {
+        keeper_object_free(k, o);
+        return E_CORRUPT;
+    }
+    resume(k, o);
+    return OK;
+}
+
+enum err keeper_load(struct keeper *k, struct bytes key, struct bytes value,
+                     struct keeper_now now)
+{
+    assert(!k->started);
+    k->now = now;
+    if (k->objects.count >= k->config.objects_max)
+        return E_LIMIT;
+    return load(k, key, value);
+}

@@ -1,0 +1,434 @@
+#include <assert.h>
+
+#include "base/mem.h"
+#include "base/rd.h"
+#include "base/wr.h"
+#include "storage/keeper_priv.h"
+
+/*
+ * Requests of peers: counted, decoded, answered; now, or when the blocks were
+ * read or the row is written.
+ */
+
+enum {
+    SERVE_SAVED_MS = 2000, /* credit of a peer that asked nothing */
+    SERVE_DEBT_MS = 2000,  /* refused up to here, dropped beyond */
+    CURSOR_BYTES = 8,
+};
+
+/* Whether @p may ask: more than 0 answered, 0 refused, below 0 dropped. */
+static int take_token(struct keeper *k, struct keeper_peer *p)
+{
+    uint64_t all = SERVE_DEBT_MS + SERVE_SAVED_MS;
+    uint64_t cost = 1000 / k->config.serves_per_s;
+    p->tokens_ms += mtime_ms_since(p->tokens_at, k->now.mono);
+    p->tokens_at = k->now.mono;
+    if (p->tokens_ms > all)
+        p->tokens_ms = all;
+    if (p->tokens_ms < cost)
+        return -1;
+    p->tokens_ms -= cost;
+    return p->tokens_ms < SERVE_DEBT_MS ? 0 : 1;
+}
+
+static enum storage_state state_of(const struct keeper_object *o)
+{
+    if (o->role == KEEPER_OWNER)
+        return STORAGE_STATE_OWNED;
+    switch (o->phase) {
+    case KEEPER_PHASE_PULLING:
+    case KEEPER_PHASE_KEEPING:
+        return STORAGE_STATE_PULLING;
+    case KEEPER_PHASE_HELD:
+        /* Until the receipt is signed it is not acknowledged. */
+        return o->self != NULL && o->self->has_receipt ? STORAGE_STATE_KEPT
+                                                       : STORAGE_STATE_PULLING;
+    case KEEPER_PHASE_RELEASING:
+    case KEEPER_PHASE_TOMB:
+        return STORAGE_STATE_RELEASED;
+    }
+    return STORAGE_STATE_NONE;
+}
+
+static void serve_status(struct keeper *k, uint64_t id)
+{
+    struct keeper_object *o = keeper_object_find(k, &k->in->root, k->in->owner);
+    keeper_out_begin(k, STORAGE_STATE, o);
+    if (o != NULL) {
+        k->out->state = state_of(o);
+        if (k->out->state == STORAGE_STATE_KEPT) {
+            k->out->blocks = o->contract.record.blocks;
+            k->out->size_bytes = o->contract.record.size_bytes;
+        }
+        keeper_put_record(k, &o->contract);
+        keeper_put_receipts(k, o);
+    }
+    keeper_answer(k, id);
+}
+
+static bool is_release_known(const struct keeper_object *o)
+{
+    return object_is_release(&o->contract.record);
+}
+
+static void serve_holders(struct keeper *k, struct keeper_peer *from,
+                          uint64_t id)
+{
+    struct keeper_object *o = keeper_object_find(k, &k->in->root, k->in->owner);
+    if (o == NULL) {
+        keeper_refuse(k, id, STORAGE_REASON_UNKNOWN, NULL);
+        return;
+    }
+    if (is_release_known(o)) {
+        keeper_refuse(k, id, STORAGE_REASON_STALE, &o->contract);
+        return;
+    }
+    keeper_merge_receipts(k, o, from);
+    keeper_heard(k, o, from);
+    keeper_row_wait(k, o, id, STORAGE_OK); /* it will not be told again */
+}
+
+static void serve_notice(struct keeper *k, struct keeper_peer *from,
+                         uint64_t id)
+{
+    struct keeper_object *o = keeper_object_find(k, &k->in->root, k->in->owner);
+    struct keeper_copy *c = o == NULL ? NULL : keeper_copy_find(o, &from->id);
+    if (c != NULL && is_release_known(o)) {
+        keeper_on_released(k, o, from);
+    } else if (c != NULL) {
+        if (c->state == KEEPER_HOLDER_PULLING)
+            keeper_tell(k, KEEPER_EVENT_REFUSED, o, from)->reason =
+                storage_reason_name(k->in->reason);
+        keeper_lost_copy(k, c, k->config.grace_ms);
+        c->seq = k->now.unix_ms; /* older receipts of it are void */
+    }
+    keeper_out_begin(k, STORAGE_OK, NULL);
+    keeper_answer(k, id);
+}
+
+static void serve_receipt(struct keeper *k, struct keeper_peer *from,
+                          uint64_t id)
+{
+    keeper_merge_receipts(k, NULL, from);
+    keeper_out_begin(k, STORAGE_OK, NULL);
+    keeper_answer(k, id);
+}
+
+/* Whether any object with @root is here; the auditor was heard for each. */
+static bool is_here(struct keeper *k, const struct cid *root,
+                    struct keeper_peer *from)
+{
+    struct keeper_root *r = keeper_root_find(k, root);
+    bool found = false;
+    if (r == NULL)
+        return false;
+    list_for_each (link, &r->objects) {
+        struct keeper_object *o =
+            container_of(link, struct keeper_object, of_root);
+        if (o->role != KEEPER_HOLDER || o->phase != KEEPER_PHASE_HELD)
+            continue;
+        found = true;
+        keeper_heard(k, o, from);
+    }
+    return found;
+}
+
+static void serve_audit(struct keeper *k, struct keeper_peer *from, uint64_t id)
+{
+    const struct storage_message *m = k->in;
+    if (from->serving >= KEEPER_PEER_SERVING_MAX) {
+        keeper_refuse(k, id, STORAGE_REASON_BUSY, NULL);
+        return;
+    }
+    struct keeper_task *t =
+        keeper_task_new(k, KEEPER_TASK_SERVE_DIGEST, NULL, from);
+    t->roots = mem_zalloc(m->items_count, sizeof(*t->roots));
+    t->places = mem_zalloc(m->items_count, sizeof(*t->places));
+    t->asked = m->items_count;
+    t->generation = 0;
+    struct cid *cids = mem_zalloc(m->items_count, sizeof(*cids));
+    for (size_t i = 0; i < m->items_count; i++) {
+        if (!is_here(k, &m->items[i].root, from))
+            continue;
+        t->roots[t->count] = m->items[i].root;
+        t->places[t->count] = i;
+        cids[t->count++] = m->items[i].cid;
+    }
+    from->serving++;
+    t->began.ns = id; /* of the request; a task has one time only */
+    if (t->count == 0) {
+        mem_free(cids);
+        keeper_on_digests(k, t->id, NULL, 0, k->now);
+        return;
+    }
+    struct keeper_out *out = keeper_emit(k, KEEPER_DIGEST);
+    out->id = t->id;
+    out->cids = cids;
+    out->cids_count = t->count;
+    out->auditor = from->id;
+    out->peer = k->self->id;
+    memcpy(out->nonce, m->nonce, sizeof(out->nonce));
+}
+
+/* Sign anew what is past half of its life, so that the auditor has it. */
+static void renew_receipts(struct keeper *k, const struct cid *root)
+{
+    struct keeper_root *r = keeper_root_find(k, root);
+    if (r == NULL)
+        return;
+    uint64_t half_s = k->config.receipt_ms / 2000;
+    list_for_each (link, &r->objects) {
+        struct keeper_object *o =
+            container_of(link, struct keeper_object, of_root);
+        if (o->role != KEEPER_HOLDER || o->phase != KEEPER_PHASE_HELD ||
+            o->self == NULL || !o->self->has_receipt)
+            continue;
+        if (o->self->until_s < keeper_unix_s(k) + half_s)
+            keeper_sign_own(k, o);
+        /* Again for a while: the answer with a new one may get lost. */
+        if (o->self->seq + UINT64_C(2) * k->config.audit_ms > k->now.unix_ms)
+            keeper_put_own_receipt(k, o);
+    }
+}
+
+static void mend_root(struct keeper *k, const struct cid *root)
+{
+    struct keeper_root *r = keeper_root_find(k, root);
+    if (r == NULL)
+        return;
+    list_for_each (link, &r->objects) {
+        struct keeper_object *o =
+            container_of(link, struct keeper_object, of_root);
+        if (o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD)
+            keeper_mend(k, o);
+    }
+}
+
+static void answer_audit(struct keeper *k, const struct keeper_task *t,
+                         const struct audit_digest *digests)
+{
+    keeper_out_begin(k, STORAGE_DIGESTS, NULL);
+    struct storage_message *m = k->out;
+    m->digests_count = t->asked;
+    memset(m->digests, 0, sizeof(m->digests));
+    for (size_t i = 0; i < t->count; i++) {
+        m->digests[t->places[i]] = digests[i];
+        if (digests[i].present)
+            renew_receipts(k, &t->roots[i]);
+        else
+            mend_root(k, &t->roots[i]);
+    }
+    k->stats.audits_served++;
+    keeper_answer(k, t->began.ns);
+}
+
+void keeper_on_digests(struct keeper *k, uint64_t id,
+                       const struct audit_digest *digests, size_t count,
+                       struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_SERVE_DIGEST);
+    if (t == NULL) {
+        keeper_audit_own(k, id, digests, count);
+        return;
+    }
+    assert(count == t->count);
+    t->peer->serving--;
+    answer_audit(k, t, digests);
+    keeper_task_free(k, t);
+    keeper_settle(k);
+}
+
+static void serve_fetchback(struct keeper *k, struct keeper_peer *from,
+                            uint64_t id)
+{
+    const struct storage_message *m = k->in;
+    if (from->serving >= KEEPER_PEER_SERVING_MAX ||
+        k->fetchbacks_count >= KEEPER_FETCHBACKS_MAX) {
+        keeper_refuse(k, id, STORAGE_REASON_BUSY, NULL);
+        return;
+    }
+    if (peer_id_eq(&m->holder, &k->self->id)) {
+        keeper_refuse(k, id, STORAGE_REASON_INVALID, NULL);
+        return;
+    }
+    struct keeper_task *t =
+        keeper_task_new(k, KEEPER_TASK_SERVE_FETCH, NULL, from);
+    t->began.ns = id; /* of the request; a task has one time only */
+    from->serving++;
+    k->fetchbacks_count++;
+    struct keeper_out *out = keeper_emit(k, KEEPER_FETCHBACK);
+    out->id = t->id;
+    out->root = m->root;
+    out->peer = m->holder;
+    out->cids = mem_dup(m->cids, m->cids_count * sizeof(m->cids[0]));
+    out->cids_count = m->cids_count;
+    out->timeout_ms = k->config.request_ms * 2;
+}
+
+static enum storage_result result_of(enum err err)
+{
+    if (err == OK)
+        return STORAGE_FETCH_OK;
+    if (err == E_NOTFOUND)
+        return STORAGE_FETCH_MISSING;
+    if (err == E_MISMATCH)
+        return STORAGE_FETCH_WRONG;
+    if (err == E_TIMEOUT)
+        return STORAGE_FETCH_SLOW;
+    return STORAGE_FETCH_UNREACHABLE;
+}
+
+void keeper_on_fetched(struct keeper *k, uint64_t id, enum err err,
+                       struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_SERVE_FETCH);
+    if (t == NULL)
+        return;
+    t->peer->serving--;
+    k->fetchbacks_count--;
+    keeper_out_begin(k, STORAGE_FETCHED, NULL);
+    k->out->result = result_of(err);
+    keeper_answer(k, t->began.ns);
+    keeper_task_free(k, t);
+    keeper_settle(k);
+}
+
+static bool is_of_owner(const struct keeper_object *o,
+                        const uint8_t owner[static OBJECT_OWNER_BYTES])
+{
+    return o->role == KEEPER_HOLDER && o->phase != KEEPER_PHASE_TOMB &&
+           o->phase != KEEPER_PHASE_RELEASING &&
+           memcmp(o->contract.record.owner, owner, OBJECT_OWNER_BYTES) == 0;
+}
+
+static void put_records(struct keeper *k, uint64_t after, uint8_t *cursor)
+{
+    static const size_t room = STORAGE_RECORDS_MAX;
+    struct storage_message *m = k->out;
+    uint64_t last = 0;
+    size_t used = 0;
+    map_for_each (it, &k->objects) {
+        const struct keeper_object *o =
+            container_of(it, struct keeper_object, node);
+        if (o->id <= after || !is_of_owner(o, k->in->owner))
+            continue;
+        if (m->records_count == room) {
+            struct wr w = wr_init(cursor, CURSOR_BYTES);
+            wr_be64(&w, last);
+            m->cursor = (struct bytes){.p = cursor, .len = CURSOR_BYTES};
+            return;
+        }
+        struct wr w =
+            wr_init(k->scratch + used, STORAGE_MESSAGE_BYTES_MAX - used);
+        object_write(&w, &o->contract);
+        m->records[m->records_count++] =
+            (struct bytes){.p = w.start, .len = wr_len(&w)};
+        used += wr_len(&w);
+        last = o->id;
+    }
+}
+
+static void serve_mine(struct keeper *k, struct keeper_peer *from, uint64_t id)
+{
+    if (storage_mine_check(k->in, &from->id, &k->self->id, keeper_unix_s(k)) !=
+        OK) {
+        keeper_bad_peer(k, from, E_MISMATCH);
+        keeper_refuse(k, id, STORAGE_REASON_INVALID, NULL);
+        return;
+    }
+    uint64_t after = 0;
+    if (k->in->cursor.len > 0) {
+        struct rd r = rd_init(k->in->cursor);
+        after = rd_be64(&r);
+        if (rd_finish(&r) != OK) {
+            keeper_refuse(k, id, STORAGE_REASON_INVALID, NULL);
+            return;
+        }
+    }
+    uint8_t cursor[CURSOR_BYTES];
+    keeper_out_begin(k, STORAGE_RECORDS, NULL);
+    put_records(k, after, cursor);
+    keeper_answer(k, id);
+}
+
+static void serve(struct keeper *k, struct keeper_peer *from, uint64_t id)
+{
+    switch (k->in->type) {
+    case STORAGE_OFFER:
+    case STORAGE_HANDOVER:
+        keeper_serve_offer(k, from, id);
+        break;
+    case STORAGE_RELEASE:
+        keeper_serve_release(k, from, id);
+        break;
+    case STORAGE_RECEIPT:
+        serve_receipt(k, from, id);
+        break;
+    case STORAGE_STATUS:
+        serve_status(k, id);
+        break;
+    case STORAGE_HOLDERS:
+        serve_holders(k, from, id);
+        break;
+    case STORAGE_NOTICE:
+        serve_notice(k, from, id);
+        break;
+    case STORAGE_AUDIT:
+        serve_audit(k, from, id);
+        break;
+    case STORAGE_FETCHBACK:
+        serve_fetchback(k, from, id);
+        break;
+    case STORAGE_MINE:
+        serve_mine(k, from, id);
+        break;
+    case STORAGE_UNKNOWN:
+        keeper_refuse(k, id, STORAGE_REASON_UNSUPPORTED, NULL);
+        break;
+    case STORAGE_OK:
+    case STORAGE_REFUSE:
+    case STORAGE_ACCEPT:
+    case STORAGE_STATE:
+    case STORAGE_DIGESTS:
+    case STORAGE_FETCHED:
+    case STORAGE_RECORDS:
+        assert(false); /* keeper_serve() lets requests through only */
+        break;
+    }
+}
+
+enum err keeper_serve(struct keeper *k, const struct peer_id *peer,
+                      struct bytes message, struct keeper_now now,
+                      uint64_t *ret_id)
+{
+    k->now = now;
+    assert(!peer_id_eq(peer, &k->self->id));
+    struct keeper_peer *from = keeper_peer_get(k, peer);
+    if (from == NULL)
+        return E_AGAIN;
+    keeper_peer_ref(from);
+    int tokens = take_token(k, from);
+    enum err err = tokens < 0 ? E_AGAIN : OK;
+    if (err == OK)
+        err = storage_message_decode(message, k->in);
+    if (err == OK && !storage_is_request(k->in->type))
+        err = E_MALFORMED;
+    if (err != OK) {
+        if (err != E_AGAIN)
+            keeper_bad_peer(k, from, err);
+        keeper_peer_unref(k, from);
+        return err;
+    }
+    *ret_id = k->ids++;
+    if (from->banned)
+        keeper_refuse(k, *ret_id, STORAGE_REASON_BANNED, NULL);
+    else if (tokens == 0)
+        keeper_refuse(k, *ret_id, STORAGE_REASON_BUSY, NULL);
+    else
+        serve(k, from, *ret_id);
+    keeper_settle(k);
+    keeper_peer_unref(k, from);
+    return OK;
+}
