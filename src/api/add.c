@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/api_priv.h"
+#include "api/object_json.h"
 #include "api/request.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -9,14 +10,30 @@
 #include "env/env.h"
 #include "node/import.h"
 #include "node/node.h"
+#include "node/placing.h"
 
-enum { PATHS_MAX = 1024, PATH_BYTES_MAX = 4096 };
+enum { PATHS_MAX = 1024, PATH_BYTES_MAX = 4096, COPIES_MAX = 7 };
+
+/* What is to become of what is added. */
+struct add_copies {
+    uint32_t count; /* wanted on other nodes */
+    enum placing_wait wait;
+    uint32_t timeout_ms; /* for the copies; 0: none */
+    const char *name;    /* in the record; NULL: none */
+};
 
 struct add {
     struct request *q;
     struct import *import;
     struct timer progress;
-    uint64_t copies; /* wanted */
+    struct add_copies copies;
+    char name[KEEPER_NAME_MAX + 1]; /* in the record */
+    struct cid *roots;              /* that are to have copies */
+    size_t roots_count;
+    size_t roots_room;
+    struct placing *placing; /* of a root */
+    size_t placed;           /* index of that root */
+    bool all_put;            /* records of all roots are durable */
     bool only_hash;
     json_t *last; /* the line of the last root, told with its copies */
     bool waits;   /* for the rest of a body: no answer may begin */
@@ -34,6 +51,15 @@ static void on_progress(struct timer *t, struct mtime now)
     clock->set(clock, t, mtime_add_ms(now, PROGRESS_MS));
 }
 
+static void add_root(struct add *a, const struct cid *cid)
+{
+    if (a->roots_count == a->roots_room) {
+        a->roots_room = a->roots_room > 0 ? 2 * a->roots_room : 4;
+        a->roots = mem_resize(a->roots, a->roots_room, sizeof(*a->roots));
+    }
+    a->roots[a->roots_count++] = *cid;
+}
+
 static void on_item(void *user, const struct import_item *item,
                     struct mtime now)
 {
@@ -49,6 +75,8 @@ static void on_item(void *user, const struct import_item *item,
             import_pause(a->import, true);
         return;
     }
+    if (a->copies.count > 0)
+        add_root(a, &item->cid);
     /* Which root is the last is known when the next one comes, or the end. */
     if (a->last != NULL)
         lines_json(a->q, a->last);
@@ -57,14 +85,80 @@ static void on_item(void *user, const struct import_item *item,
 
 static void tell_last(struct add *a)
 {
-    /* Nobody else keeps it yet: copies on other nodes are for later. */
-    json_t *copies =
-        json_pack("{s:I,s:i,s:i,s:s}", "wanted", (json_int_t)a->copies,
-                  "stored", 0, "verified", 0, "state", "local");
+    const struct keeper_status *status =
+        a->placing != NULL ? placing_status(a->placing) : NULL;
+    json_t *copies = NULL;
 
+    if (status != NULL)
+        copies = json_copies(a->q->node, status, NULL);
+    else
+        copies = json_pack("{s:i,s:i,s:i,s:s}", "wanted", (int)a->copies.count,
+                           "stored", 0, "verified", 0, "state", "local");
     json_object_set_new(a->last, "copies", copies);
     lines_json(a->q, a->last);
     a->last = NULL;
+}
+
+static void end_lines(struct add *a)
+{
+    if (a->last != NULL)
+        tell_last(a);
+    lines_end(a->q);
+}
+
+/* Copies: first the records of all roots, then the wait for one after the
+ * other. */
+
+static void on_placed(void *user, enum err err, struct mtime now);
+
+static void on_copy(void *user, const struct keeper_status *status,
+                    struct mtime now)
+{
+    struct add *a = user;
+
+    (void)now;
+    if (!request_is_full(a->q))
+        lines_progress(a->q, status->copies_stored, status->copies_wanted,
+                       "copies");
+}
+
+static void place(struct add *a)
+{
+    struct placing_config config = {
+        .root = a->roots[a->placed],
+        .copies = a->all_put ? 0 : a->copies.count,
+        .name = bytes_str(a->name),
+        .wait = a->all_put ? a->copies.wait : PLACING_LOCAL,
+        .timeout_ms = a->copies.timeout_ms,
+        .on_change = on_copy,
+        .done = on_placed,
+        .user = a,
+    };
+
+    placing_free(a->placing);
+    a->placing = placing_new(a->q->node, &config);
+}
+
+static void on_placed(void *user, enum err err, struct mtime now)
+{
+    struct add *a = user;
+
+    (void)now;
+    if (err != OK) {
+        /* It was added all the same. */
+        if (a->last != NULL)
+            tell_last(a);
+        reply_fault(a->q, placing_fault(a->placing));
+        return;
+    }
+    if (++a->placed == a->roots_count && !a->all_put) {
+        a->all_put = true;
+        a->placed = 0;
+    }
+    if (a->placed < a->roots_count)
+        place(a);
+    else
+        end_lines(a);
 }
 
 static void on_done(void *user, enum err err, struct mtime now)
@@ -79,9 +173,10 @@ static void on_done(void *user, enum err err, struct mtime now)
         reply_fault(a->q, import_fault(a->import));
         return;
     }
-    if (a->last != NULL)
-        tell_last(a);
-    lines_end(a->q);
+    if (a->roots_count > 0 && !a->only_hash)
+        place(a);
+    else
+        end_lines(a);
 }
 
 static void on_ready(void *user, struct mtime now)
@@ -107,12 +202,49 @@ static void cancel(struct request *q)
     struct clock *clock = node_env(q->node)->clock;
 
     clock->set(clock, &a->progress, MTIME_NEVER);
+    placing_free(a->placing);
     import_free(a->import);
     json_decref(a->last);
+    mem_free(a->roots);
     mem_free(a);
 }
 
 /* Choices that both routes know. */
+
+static bool set_wait(struct request *q, const char *name, struct add_copies *c)
+{
+    c->wait = PLACING_STORED;
+    if (name == NULL || placing_wait_of(bytes_str(name), &c->wait) == OK)
+        return true;
+    reply_error(q, ERROR_BAD_VALUE, "wait: local, stored, verified or safe",
+                name);
+    return false;
+}
+
+/* @wanted: NULL: as configured. */
+static bool set_copies(struct request *q, const uint64_t *wanted,
+                       const struct import_config *import, struct add_copies *c)
+{
+    uint64_t count = wanted != NULL ? *wanted
+                                    : config_get_uint(node_settings(q->node),
+                                                      CONFIG_STORAGE_COPIES);
+
+    if (count > COPIES_MAX) {
+        reply_error(q, ERROR_BAD_VALUE, "copies: 0 to 7", NULL);
+        return false;
+    }
+    if (count > 0 && import->no_pin && wanted != NULL && *wanted > 0) {
+        reply_error(q, ERROR_BAD_VALUE,
+                    "what has copies is kept here too: it needs its pin", NULL);
+        return false;
+    }
+    if (c->name != NULL && strlen(c->name) > KEEPER_NAME_MAX) {
+        reply_error(q, ERROR_BAD_VALUE, "the name is too long", NULL);
+        return false;
+    }
+    c->count = import->no_pin ? 0 : (uint32_t)count;
+    return true;
+}
 
 static bool set_profile(struct request *q, const char *name,
                         struct import_config *c)
@@ -162,13 +294,15 @@ static bool set_version(struct request *q, uint64_t version,
 }
 
 static struct add *start(struct request *q, struct import_config *c,
-                         uint64_t copies)
+                         const struct add_copies *copies)
 {
     struct add *a = mem_zalloc(1, sizeof(*a));
     struct clock *clock = node_env(q->node)->clock;
 
     a->q = q;
-    a->copies = copies;
+    a->copies = *copies;
+    if (copies->name != NULL)
+        memcpy(a->name, copies->name, strlen(copies->name));
     a->only_hash = c->only_hash;
     c->on_item = on_item;
     c->on_ready = on_ready;
@@ -222,10 +356,15 @@ void handle_add(struct request *q, struct mtime now)
     c.only_hash = good && request_flag(q, "only_hash", false, &good);
     c.wrap = good && request_flag(q, "wrap", false, &good);
     c.no_pin = good && !request_flag(q, "pin", true, &good);
-    uint64_t copies = good ? request_number(q, "copies", 0, 7, &good) : 0;
-    if (!good)
+    struct add_copies copies = {.name = request_query(q, "object_name")};
+    uint64_t wanted =
+        good ? request_number(q, "copies", 0, COPIES_MAX, &good) : 0;
+    copies.timeout_ms = good ? request_timeout_ms(q, &good) : 0;
+    bool is_given = request_query(q, "copies") != NULL;
+    if (!good || !set_wait(q, request_query(q, "wait"), &copies) ||
+        !set_copies(q, is_given ? &wanted : NULL, &c, &copies))
         return;
-    struct add *a = start(q, &c, copies);
+    struct add *a = start(q, &c, &copies);
     a->waits = true;
     q->on_body = on_body;
     q->on_body_end = on_body_end;
@@ -287,6 +426,25 @@ static bool read_choices(struct request *q, struct import_config *c)
     return true;
 }
 
+static bool read_copies(struct request *q, const struct import_config *import,
+                        struct add_copies *c)
+{
+    enum { TIMEOUT_S_MAX = 7 * 24 * 3600 };
+    const json_t *b = q->body;
+    const json_t *copies = json_object_get(b, "copies");
+    json_int_t timeout_s = json_integer_value(json_object_get(b, "timeout_s"));
+    uint64_t wanted = (uint64_t)json_integer_value(copies);
+
+    if (timeout_s < 0 || timeout_s > TIMEOUT_S_MAX) {
+        reply_error(q, ERROR_BAD_VALUE, "timeout_s: up to 7 days", NULL);
+        return false;
+    }
+    c->timeout_ms = 1000 * (uint32_t)timeout_s;
+    c->name = json_string_value(json_object_get(b, "name"));
+    return set_wait(q, json_string_value(json_object_get(b, "wait")), c) &&
+           set_copies(q, copies != NULL ? &wanted : NULL, import, c);
+}
+
 void handle_local_add(struct request *q, struct mtime now)
 {
     static const struct request_field known[] = {
@@ -296,8 +454,10 @@ void handle_local_add(struct request *q, struct mtime now)
         {"raw_leaves", FIELD_BOOL}, {"cid_version", FIELD_INT},
         {"pin", FIELD_BOOL},        {"copies", FIELD_INT},
         {"wait", FIELD_TEXT},       {"name", FIELD_TEXT},
+        {"timeout_s", FIELD_INT},
     };
     struct import_config c = {.only_hash = false};
+    struct add_copies copies = {.count = 0};
     const char *paths[PATHS_MAX];
     size_t count = 0;
 
@@ -305,15 +465,8 @@ void handle_local_add(struct request *q, struct mtime now)
     if (!request_fields(q, known, countof(known)) ||
         !read_paths(q, paths, &count) || !read_choices(q, &c))
         return;
-    const json_t *wanted = json_object_get(q->body, "copies");
-    json_int_t copies = json_integer_value(wanted);
-    if (wanted == NULL)
-        copies = (json_int_t)config_get_uint(node_settings(q->node),
-                                             CONFIG_STORAGE_COPIES);
-    if (copies < 0 || copies > 7) {
-        reply_error(q, ERROR_BAD_VALUE, "copies: 0 to 7", NULL);
+    if (!read_copies(q, &c, &copies))
         return;
-    }
-    struct add *a = start(q, &c, (uint64_t)copies);
+    struct add *a = start(q, &c, &copies);
     a->import = import_paths(q->node, &c, paths, count);
 }

@@ -7,6 +7,7 @@
 #include "env/env.h"
 #include "ipld/block.h"
 #include "ipld/links.h"
+#include "node/announce.h"
 #include "node/exchange.h"
 #include "node/fetch.h"
 #include "node/node.h"
@@ -130,8 +131,11 @@ static void end_put(struct block_put *p, enum err err)
 
 static void on_pinned(struct store_pin_op *op, enum err err, struct mtime now)
 {
-    (void)now;
-    end_put(container_of(op, struct block_put, pin), err);
+    struct block_put *p = container_of(op, struct block_put, pin);
+
+    if (err == OK)
+        announce_root(node_announce(p->node), &p->block->cid.hash, now);
+    end_put(p, err);
 }
 
 static void on_stored(struct store_put_op *op, enum err err, struct mtime now)
@@ -145,7 +149,12 @@ static void on_stored(struct store_put_op *op, enum err err, struct mtime now)
         end_put(p, err);
         return;
     }
-    struct store_pin pin = {.kind = STORE_PIN_RECURSIVE, .cid = p->block->cid};
+    struct clock *clock = node_env(p->node)->clock;
+    struct store_pin pin = {
+        .kind = STORE_PIN_RECURSIVE,
+        .cid = p->block->cid,
+        .created_ms = clock->unix_ms(clock),
+    };
     p->pin.done = on_pinned;
     err = store_pin(node_store(p->node), &p->pin, &pin);
     if (err != OK)

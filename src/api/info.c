@@ -5,6 +5,7 @@
 #include "api/request.h"
 #include "base/mem.h"
 #include "base/wr.h"
+#include "config/config.h"
 #include "crypto/ed25519.h"
 #include "env/clock.h"
 #include "env/env.h"
@@ -13,9 +14,11 @@
 #include "multiformats/multiaddr.h"
 #include "multiformats/multibase.h"
 #include "multiformats/peer_id.h"
+#include "node/announce.h"
 #include "node/exchange.h"
 #include "node/network.h"
 #include "node/node.h"
+#include "node/objects.h"
 #include "store/store.h"
 
 enum { ADDRS_MAX = 32, SIGN_BYTES_MAX = 512 * 1024 };
@@ -154,25 +157,87 @@ static void add_counts(json_t *v, struct node *n)
                             json_integer((json_int_t)rows[i].value));
 }
 
+static void add_objects(json_t *v, struct node *n, const struct keeper_stats *k)
+{
+    uint64_t free = 0;
+    uint64_t offer = objects_offer(node_objects(n), &free);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"objects_held", k->held},
+        {"objects_pulling", k->pulling},
+        {"objects_promised_bytes", k->promised_bytes},
+        {"offer_bytes", offer},
+        {"offer_free_bytes", free},
+        {"audits_passed", k->audits_passed},
+        {"audits_failed", k->audits_failed},
+        {"audits_silent", k->audits_silent},
+        {"audits_served", k->audits_served},
+        {"repairs", k->repairs},
+        {"repair_bytes", k->repair_bytes},
+        {"repair_queue", k->repair_queue},
+    };
+
+    for (size_t i = 0; i < countof(rows); i++)
+        json_object_set_new(v, rows[i].name,
+                            json_integer((json_int_t)rows[i].value));
+}
+
+static void add_announce(json_t *v, struct node *n, struct mtime now)
+{
+    if (node_announce(n) == NULL)
+        return;
+    struct announce_stats a = announce_get_stats(node_announce(n), now);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"roots_waiting", a.roots_waiting},
+        {"roots_announced", a.roots_done},
+        {"roots_failed", a.roots_failed},
+        {"blocks_announced", a.keys},
+        {"records_sent", a.records},
+        {"sends_failed", a.sends_failed},
+        {"regions", a.regions},
+        {"circles", a.circles},
+        {"lookups", a.lookups},
+        {"late_s", a.late_ms / 1000},
+        {"scans", a.scans},
+        {"blocks_scanned", a.scanned},
+    };
+    json_t *part =
+        json_pack("{s:s,s:b}", "mode",
+                  config_get_text(node_settings(n), CONFIG_STORAGE_ANNOUNCE),
+                  "online", (int)a.online);
+
+    for (size_t i = 0; i < countof(rows); i++)
+        json_object_set_new(part, rows[i].name,
+                            json_integer((json_int_t)rows[i].value));
+    json_object_set_new(v, "announce", part);
+}
+
 void handle_stats(struct request *q, struct mtime now)
 {
     struct node *n = q->node;
     struct store_stats s;
 
-    (void)now;
     store_stats(node_store(n), &s);
+    struct keeper_stats k = objects_stats(node_objects(n));
     json_t *v = json_pack(
-        "{s:s,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:i}", "state",
+        "{s:s,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:I}", "state",
         state_name(n, &s), "uptime_s", uptime_s(n), "blocks",
         (json_int_t)s.blocks, "bytes_used", (json_int_t)s.bytes_used,
         "bytes_free", (json_int_t)s.bytes_free, "cache_blocks",
         (json_int_t)s.cache_blocks, "cache_bytes", (json_int_t)s.cache_bytes,
         "quarantined", (json_int_t)s.quarantined, "pins", (json_int_t)s.pins,
-        "segments", (int)s.segments, "objects", 0);
+        "segments", (int)s.segments, "objects", (json_int_t)k.owned);
+    add_objects(v, n, &k);
     if (s.bytes_limit > 0)
         json_object_set_new(v, "bytes_limit",
                             json_integer((json_int_t)s.bytes_limit));
     add_counts(v, n);
+    add_announce(v, n, now);
     reply_json(q, 200, v);
 }
 

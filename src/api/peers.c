@@ -1,11 +1,13 @@
 /* /api/v1/connections, /api/v1/ping: other peers. */
 #include <string.h>
 
+#include "api/peer_json.h"
 #include "api/request.h"
 #include "base/mem.h"
 #include "env/clock.h"
 #include "env/env.h"
 #include "libp2p/swarm.h"
+#include "multiformats/key.h"
 #include "multiformats/multiaddr.h"
 #include "multiformats/peer_id.h"
 #include "node/network.h"
@@ -20,30 +22,6 @@ static struct network *network_of(struct request *q)
     if (n == NULL)
         reply_error(q, ERROR_NETWORK_OFF, NULL, NULL);
     return n;
-}
-
-static json_t *json_peer(const struct peer_id *id)
-{
-    char text[PEER_ID_TEXT_MAX];
-
-    (void)peer_id_format(id, text);
-    return json_string(text);
-}
-
-static json_t *json_addr(const struct multiaddr *addr)
-{
-    char text[MULTIADDR_TEXT_MAX];
-
-    (void)multiaddr_format(addr, text);
-    return json_string(text);
-}
-
-static bool tail_peer(struct request *q, struct peer_id *ret_id)
-{
-    if (peer_id_parse(bytes_str(q->tail), ret_id) == OK)
-        return true;
-    reply_error(q, ERROR_BAD_PEER_ID, NULL, q->tail);
-    return false;
 }
 
 /* The list. */
@@ -91,6 +69,7 @@ static void fault_connect(struct connect *c, enum err err, struct fault *f)
 {
     char text[MULTIADDR_TEXT_MAX];
     struct bytes where = {(uint8_t *)text, multiaddr_format(&c->addr, text)};
+    struct peer_id self = privkey_peer_id(node_key(c->q->node));
 
     if (err == E_MISMATCH)
         fault_set(f, ERROR_PEER_MISMATCH, NULL, where);
@@ -99,8 +78,11 @@ static void fault_connect(struct connect *c, enum err err, struct fault *f)
                   "no IP address with a TCP port can be dialed there", where);
     else if (err == E_LIMIT)
         fault_set(f, ERROR_CONN_LIMIT, NULL, where);
-    else if (err == E_REFUSED && !c->waiting)
+    else if (err == E_REFUSED && !c->waiting && peer_id_eq(&c->op.peer, &self))
         fault_set(f, ERROR_BAD_ADDRESS, "this node does not dial itself",
+                  where);
+    else if (err == E_REFUSED && !c->waiting)
+        fault_set(f, ERROR_FORBIDDEN, "this peer or its address is banned",
                   where);
     else
         fault_set(f, ERROR_PEER_UNREACHABLE, NULL, where);
@@ -177,7 +159,7 @@ void handle_disconnect(struct request *q, struct mtime now)
     struct network *n = network_of(q);
     struct peer_id id;
 
-    if (n == NULL || !tail_peer(q, &id))
+    if (n == NULL || !request_peer(q, &id))
         return;
     if (swarm_disconnect(network_swarm(n), &id, now) == OK)
         reply_empty(q, 204);
@@ -275,7 +257,7 @@ void handle_ping(struct request *q, struct mtime now)
                           : 0;
     struct peer_id id;
 
-    if (!good || !tail_peer(q, &id))
+    if (!good || !request_peer(q, &id))
         return;
     if (!swarm_is_connected(network_swarm(n), &id)) {
         reply_error(q, ERROR_PEER_UNREACHABLE, "this peer is not connected",

@@ -6,7 +6,9 @@
 #include "env/clock.h"
 #include "env/env.h"
 #include "ipld/block.h"
+#include "node/announce.h"
 #include "node/node.h"
+#include "node/objects.h"
 #include "node/walking.h"
 #include "store/store.h"
 
@@ -156,8 +158,9 @@ static void on_pinned(struct store_pin_op *op, enum err err, struct mtime now)
     struct pin_put *p = container_of(op, struct pin_put, op);
     struct fault f;
 
-    (void)now;
     p->pinning = false;
+    if (err == OK)
+        announce_root(node_announce(p->node), &p->pin.cid.hash, now);
     if (p->q == NULL) {
         free_pin(p);
         return;
@@ -253,6 +256,7 @@ void handle_pin_put(struct request *q, struct mtime now)
         memcpy(p->name, name, strlen(name) + 1);
     p->pin.kind = direct ? STORE_PIN_DIRECT : STORE_PIN_RECURSIVE;
     p->pin.cid = cid;
+    p->pin.created_ms = clock->unix_ms(clock);
     p->pin.name = bytes_str(p->name);
     timer_init(&p->progress, on_progress);
     clock->set(clock, &p->progress, mtime_add_ms(now, PROGRESS_MS));
@@ -313,6 +317,11 @@ void handle_pin_delete(struct request *q, struct mtime now)
     (void)now;
     if (!request_cid(q, &cid))
         return;
+    struct cid root = cid_to_v1(&cid);
+    if (objects_owns(node_objects(q->node), &root)) {
+        reply_error(q, ERROR_OBJECT_ROOT, NULL, q->tail);
+        return;
+    }
     enum err err = find_pin(q->node, &cid, &pin);
     struct pin_delete *d = mem_zalloc(1, sizeof(*d));
     d->q = q;

@@ -3,6 +3,7 @@
 
 #include "api/request.h"
 #include "base/mem.h"
+#include "kad/rfc3339.h"
 
 enum { STATUS_OK = 200 };
 
@@ -207,4 +208,16 @@ json_t *json_text(struct bytes text)
     json_t *value = json_stringn(strbuf_cstr(&s), s.len);
     strbuf_release(&s);
     return value;
+}
+
+json_t *json_time_ms(uint64_t unix_ms)
+{
+    enum { TO_MS = 23 }; /* "2026-01-31T12:00:00.123" */
+    struct unix_time t = unix_time_of_ms(unix_ms);
+    char text[RFC3339_TEXT_MAX];
+
+    (void)rfc3339_format(&t, text);
+    text[TO_MS] = 'Z';
+    text[TO_MS + 1] = '\0';
+    return json_string(text);
 }

@@ -161,6 +161,9 @@ json_t *json_cid(const struct cid *cid);
  * replaced by U+FFFD. */
 json_t *json_text(struct bytes text);
 
+/** json_time_ms - a time, unix milliseconds, as RFC 3339 has it. */
+json_t *json_time_ms(uint64_t unix_ms);
+
 /* Routes. */
 
 enum route_role {
@@ -214,10 +217,33 @@ void handle_connections(struct request *q, struct mtime now);
 void handle_connect(struct request *q, struct mtime now);
 void handle_disconnect(struct request *q, struct mtime now);
 void handle_ping(struct request *q, struct mtime now);
+void handle_dht_peer(struct request *q, struct mtime now);
+void handle_dht_providers(struct request *q, struct mtime now);
+void handle_dht_provide(struct request *q, struct mtime now);
+void handle_dht_query(struct request *q, struct mtime now);
+void handle_dht_table(struct request *q, struct mtime now);
+void handle_ipns_publish(struct request *q, struct mtime now);
+void handle_ipns_resolve(struct request *q, struct mtime now);
+void handle_ipns_get(struct request *q, struct mtime now);
+void handle_ipns_put(struct request *q, struct mtime now);
+void handle_peers_list(struct request *q, struct mtime now);
+void handle_peer_add(struct request *q, struct mtime now);
+void handle_peer_delete(struct request *q, struct mtime now);
+void handle_ban_put(struct request *q, struct mtime now);
+void handle_ban_delete(struct request *q, struct mtime now);
+void handle_bans_list(struct request *q, struct mtime now);
 void handle_config(struct request *q, struct mtime now);
 void handle_config_schema(struct request *q, struct mtime now);
 void handle_config_patch(struct request *q, struct mtime now);
 void handle_config_reload(struct request *q, struct mtime now);
 void handle_health(struct request *q, struct mtime now);
+void handle_objects_list(struct request *q, struct mtime now);
+void handle_object_get(struct request *q, struct mtime now);
+void handle_object_post(struct request *q, struct mtime now);
+void handle_object_patch(struct request *q, struct mtime now);
+void handle_object_delete(struct request *q, struct mtime now);
+void handle_object_verify(struct request *q, struct mtime now);
+void handle_objects_recover(struct request *q, struct mtime now);
+void handle_why(struct request *q, struct mtime now);
 
 #endif /* API_REQUEST_H */

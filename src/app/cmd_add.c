@@ -121,8 +121,22 @@ static enum err pack_settings(struct cli *cli, struct adding *a,
     pack_text(cli, body, "name");
     pack_number(body, "copies", copies);
     pack_number(body, "cid_version", version);
+    if (cli->timeout_s > 0)
+        (void)json_object_set_new(body, "timeout_s",
+                                  json_integer(cli->timeout_s));
     *ret_body = body;
     return OK;
+}
+
+/* Some have another name in a query: there `name` is the file's. */
+static void rename_setting(json_t *settings, const char *from, const char *to)
+{
+    json_t *value = json_object_get(settings, from);
+
+    if (value == NULL)
+        return;
+    (void)json_object_set(settings, to, value);
+    (void)json_object_del(settings, from); /* it is there */
 }
 
 /* The same settings as the query of POST /add. */
@@ -153,7 +167,9 @@ static enum err add_stream(struct cli *cli, struct adding *a, int fd,
 
     strbuf_init(&url, CONTENT_URL_MAX);
     strbuf_str(&url, "/api/v1/add");
-    if (name != NULL && !answer_has(settings, "name"))
+    rename_setting(settings, "name", "object_name");
+    rename_setting(settings, "timeout_s", "timeout");
+    if (name != NULL)
         (void)json_object_set_new(settings, "name", json_string(name));
     put_query(&url, settings);
     json_decref(settings);
@@ -301,7 +317,7 @@ static void print_summary(struct cli *cli, const struct adding *a)
         return;
     if (strcmp(a->state, "local") == 0)
         output_message(cli,
-                       "It is only here so far, of %llu copies wanted; "
+                       "It is only here so far, with %llu copies wanted; "
                        "`xmbl daemon` makes them.",
                        (unsigned long long)a->wanted);
     else if (strcmp(a->state, "partial") == 0)
@@ -351,8 +367,9 @@ int cmd_add(struct cli *cli)
         err = pack_settings(cli, &a, &settings);
     if (err != OK)
         return call_exit(cli, err);
-    cli->kept = "Whole files that were added stay until the next gc; the same "
-                "command again goes on from there.";
+    cli->kept = "Whole files that were added stay until the next gc, or with "
+                "copies being made for good; the same command again goes on "
+                "from there.";
     err = call_open(cli, CALL_MAY_CREATE);
     if (err != OK) {
         json_decref(settings);

@@ -13,6 +13,7 @@
 #include "app/served.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "config/config.h"
 #include "env/clock.h"
 #include "env/env.h"
 #include "env/http.h"
@@ -145,8 +146,12 @@ static void collect_sets(struct daemon *d)
     }
     add_list(d, "listen", "network.listen");
     add_list(d, "bootstrap", "network.bootstrap");
-    if (cli_flag(d->cli, "no-bootstrap"))
+    if (!cli_flag(d->cli, "no-bootstrap"))
+        return;
+    if (cli_value_at(d->cli, "bootstrap", 0) == NULL)
         add_set(d, "network.bootstrap", "");
+    add_set(d, "network.seed_domain", "");
+    add_set(d, "network.mdns", "false");
 }
 
 /* Coming up. */
@@ -224,12 +229,37 @@ static void print_addresses(struct daemon *d)
     }
 }
 
+static enum err set_name_servers(struct daemon *d)
+{
+    size_t count;
+    const char *const *servers = config_get_list(
+        &d->served.config, CONFIG_NETWORK_DNS_SERVERS, &count);
+    struct strbuf all;
+
+    strbuf_init(&all, SET_BYTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            strbuf_str(&all, ",");
+        strbuf_str(&all, servers[i]);
+    }
+    enum err err = os_env_set_dns_servers(d->os, strbuf_cstr(&all));
+    if (err != OK)
+        cli_error_setf(&d->cli->error, ERROR_BAD_CONFIG,
+                       "network.dns_servers: not IP addresses, with or "
+                       "without :PORT: %s",
+                       strbuf_cstr(&all));
+    strbuf_release(&all);
+    return err;
+}
+
 static enum err come_up(struct daemon *d)
 {
     struct clock *clock = d->os->env.clock;
     struct fault fault;
     char *url = NULL;
     enum err err = open_api(d);
+    if (err == OK)
+        err = set_name_servers(d);
     if (err == OK)
         err = served_listen_tcp(&d->served, &url, &d->cli->error);
     if (err != OK)

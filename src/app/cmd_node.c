@@ -91,6 +91,7 @@ static void print_status(const json_t *stats)
     }
     print_count("peers       ", stats, "peers");
     print_count("objects     ", stats, "objects");
+    print_count("for others  ", stats, "objects_held");
     print_count("pins        ", stats, "pins");
     print_count("blocks      ", stats, "blocks");
     print_size("used        ", stats, "bytes_used");

@@ -84,16 +84,20 @@ static void print_removed(struct cli *cli, const char *word, const char *cid)
     output_text("\n");
 }
 
-/* Removes the pins of all arguments; @by_owner: `rm` is said, not `pin rm`. */
+/* Removes the pins of all arguments; @by_owner: `rm` is said, not `pin rm`,
+ * which ends the object too. */
 static int remove_all(struct cli *cli, const char *word, bool by_owner)
 {
+    const char *route = by_owner ? "objects" : "pins";
     struct strbuf url;
     enum err err = call_open(cli, CALL_PLAIN);
 
     strbuf_init(&url, CONTENT_URL_MAX);
     for (size_t i = 0; i < cli->args_count && err == OK; i++) {
         strbuf_reset(&url);
-        err = content_path_route(cli, &url, "pins", cli->args[i]);
+        err = content_path_route(cli, &url, route, cli->args[i]);
+        if (by_owner && cli_flag(cli, "local"))
+            content_path_query(&url, "local", "1");
         if (err == OK)
             err = call_json(cli, "DELETE", strbuf_cstr(&url), NULL, NULL);
         if (err == OK)

@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "app/content_path.h"
 #include "app/output.h"
+#include "app/peer_arg.h"
 #include "base/strbuf.h"
 
 enum { PINGS_MAX = 1000000 };
@@ -92,19 +93,6 @@ int cmd_swarm_connect(struct cli *cli)
     return call_exit(cli, err);
 }
 
-/* A peer is named by its id or by an address that ends with it. */
-static const char *peer_of(const char *text)
-{
-    const char *at = strstr(text, "/p2p/");
-    const char *last = NULL;
-
-    while (at != NULL) {
-        last = at + strlen("/p2p/");
-        at = strstr(last, "/p2p/");
-    }
-    return last != NULL ? last : text;
-}
-
 int cmd_swarm_disconnect(struct cli *cli)
 {
     struct strbuf url;
@@ -112,7 +100,7 @@ int cmd_swarm_disconnect(struct cli *cli)
 
     strbuf_init(&url, CONTENT_URL_MAX);
     for (size_t i = 0; i < cli->args_count && err == OK; i++) {
-        const char *peer = peer_of(cli->args[i]);
+        const char *peer = peer_arg(cli->args[i]);
         strbuf_reset(&url);
         strbuf_str(&url, "/api/v1/connections/");
         content_path_encode(&url, peer, false);
@@ -185,7 +173,7 @@ int cmd_ping(struct cli *cli)
     (void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)count);
     strbuf_init(&url, CONTENT_URL_MAX);
     strbuf_str(&url, "/api/v1/ping/");
-    content_path_encode(&url, peer_of(cli->args[0]), false);
+    content_path_encode(&url, peer_arg(cli->args[0]), false);
     content_path_query(&url, "count", digits);
     content_path_timeout(cli, &url);
     struct call_stream call = {.method = "POST",

@@ -84,6 +84,17 @@ static const struct cli_option get_options[] = {
     {.name = NULL},
 };
 
+static const struct cli_option objects_status_options[] = {
+    {"watch", 0, NULL, false, "go on, a page for each change", NULL},
+    {.name = NULL},
+};
+
+static const struct cli_option set_copies_options[] = {
+    {"wait", 0, "STATE", false, "end when it is so far (local)",
+     "local|stored|verified|safe"},
+    {.name = NULL},
+};
+
 static const struct cli_option rm_options[] = {
     {"local", 0, NULL, false, "the pin only", NULL},
     {.name = NULL},
@@ -118,6 +129,35 @@ static const struct cli_option car_export_options[] = {
 static const struct cli_option ping_options[] = {
     {"count", 'c', "N", false, "number of pings (10)", NULL},
     {"number", 'n', "N", false, NULL, NULL},
+    {.name = NULL},
+};
+
+static const struct cli_option findprovs_options[] = {
+    {"num-providers", 'n', "N", false, "providers to find (20)", NULL},
+    {.name = NULL},
+};
+
+static const struct cli_option peers_ban_options[] = {
+    {"for", 0, "TIME", false, "how long (24h)", NULL},
+    {"reason", 0, "TEXT", false, "why; shown in the list", NULL},
+    {.name = NULL},
+};
+
+static const struct cli_option ipns_publish_options[] = {
+    {"ttl", 0, "TIME", false, "how long others may cache it (5m)", NULL},
+    {.name = NULL},
+};
+
+static const struct cli_option ipns_resolve_options[] = {
+    {"recursive", 'r', "true|false", true,
+     "go on where it leads to another name (true)", NULL},
+    {"nocache", 'n', NULL, false, "ask the network anew", NULL},
+    {.name = NULL},
+};
+
+static const struct cli_option ipns_get_options[] = {
+    {"output", 'o', "FILE", false, "where to (stdout)", NULL},
+    {"nocache", 'n', NULL, false, "ask the network anew", NULL},
     {.name = NULL},
 };
 
@@ -257,7 +297,8 @@ static const struct cli_command table[] = {
          "each. The last line of a folder is its root.  Whoever has the CID can read it.\n"
          "\n"
          "  echo hello > hello.txt && xmbl add hello.txt",
-     .options = add_options},
+     .options = add_options,
+     .has_timeout = true},
     {.name = "cat",
      .group = CLI_GROUP_DATA,
      .run = cmd_cat,
@@ -326,6 +367,55 @@ static const struct cli_command table[] = {
              "  xmbl objects rm $(echo hello | xmbl add -Q -)",
      .options = rm_options,
      .is_hidden = true},
+    {.name = "objects ls",
+     .group = CLI_GROUP_DATA,
+     .run = cmd_objects_ls,
+     .summary = "list what is kept on many nodes",
+     .help = "Prints root, state, copies, size and name of each object: one's "
+             "own and those\nkept for others.\n\n"
+             "  xmbl objects ls"},
+    {.name = "objects status",
+     .group = CLI_GROUP_DATA,
+     .run = cmd_objects_status,
+     .arguments = "CID...",
+     .args_min = 1,
+     .args_max = ARGUMENTS_MAX,
+     .summary = "show who keeps an object",
+     .help = "Shows the state of an object and the nodes that keep it.  When "
+             "it is `safe`,\nthis node may be switched off.\n\n"
+             "  xmbl objects status $(echo hello | xmbl add -Q --copies 3 -)",
+     .options = objects_status_options},
+    {.name = "objects set-copies",
+     .group = CLI_GROUP_DATA,
+     .run = cmd_objects_set_copies,
+     .arguments = "CID N",
+     .args_min = 2,
+     .args_max = 2,
+     .summary = "want more or fewer copies of an object",
+     .help = "Changes on how many other nodes an own object is kept, 1 to "
+             "7.\n\n"
+             "  xmbl objects set-copies CID 5 --wait stored",
+     .options = set_copies_options,
+     .has_timeout = true},
+    {.name = "objects recover",
+     .group = CLI_GROUP_DATA,
+     .run = cmd_objects_recover,
+     .summary = "ask the network what it keeps for this key",
+     .help = "Lists the objects that other nodes keep for this node's key, as "
+             "after a disk was\nlost.\n\n"
+             "  xmbl objects recover"},
+    {.name = "why",
+     .group = CLI_GROUP_DATA,
+     .run = cmd_why,
+     .arguments = "CID",
+     .args_min = 1,
+     .args_max = 1,
+     .summary = "tell why something can be fetched or not",
+     .help = "Tries one thing after the other and tells what went well, what "
+             "failed and what\nwould help.  Ends with 0 only if it can be "
+             "fetched.\n\n"
+             "  xmbl why $(echo hello | xmbl add -Q -)",
+     .has_timeout = true},
     {.name = "pin add",
      .group = CLI_GROUP_DATA,
      .run = cmd_pin_add,
@@ -490,6 +580,143 @@ static const struct cli_command table[] = {
              "  xmbl ping PEER -c 3",
      .options = ping_options,
      .has_timeout = true},
+    {.name = "peers ls",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_peers_ls,
+     .summary = "list the peers that are known",
+     .help = "Prints the peer book: id, quality from 0 to 100, whether it is "
+             "connected, when\nit was seen, how it came to be known, and an "
+             "address.\n\n"
+             "  xmbl peers ls"},
+    {.name = "peers add",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_peers_add,
+     .arguments = "MADDR...",
+     .args_min = 1,
+     .args_max = ARGUMENTS_MAX,
+     .summary = "enter a peer into the book",
+     .help = "Enters the peer and keeps a connection to it, also after a "
+             "restart.\n\n"
+             "  xmbl peers add /ip4/192.0.2.1/tcp/4101/p2p/PEER"},
+    {.name = "peers rm",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_peers_rm,
+     .arguments = "PEER...",
+     .args_min = 1,
+     .args_max = ARGUMENTS_MAX,
+     .summary = "remove a peer from the book",
+     .help = "Forgets the peer until it is heard of again.\n\n"
+             "  xmbl peers rm PEER"},
+    {.name = "peers ban",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_peers_ban,
+     .arguments = "PEER | IP[/BITS]...",
+     .args_min = 1,
+     .args_max = ARGUMENTS_MAX,
+     .summary = "refuse a peer or an address",
+     .help = "Ends the connections to the peer, or to all peers of the IP "
+             "range, and refuses\nnew ones for a time.\n\n"
+             "  xmbl peers ban 192.0.2.0/24 --for 2h",
+     .options = peers_ban_options},
+    {.name = "peers unban",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_peers_unban,
+     .arguments = "PEER | IP[/BITS]...",
+     .args_min = 1,
+     .args_max = ARGUMENTS_MAX,
+     .summary = "end a ban",
+     .help = "The peer or range may connect again.\n\n"
+             "  xmbl peers unban 192.0.2.0/24"},
+    {.name = "dht findpeer",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_dht_findpeer,
+     .arguments = "PEER",
+     .args_min = 1,
+     .args_max = 1,
+     .summary = "find where a peer is",
+     .help = "Prints the addresses that the DHT knows of the peer.\n\n"
+             "  xmbl dht findpeer PEER",
+     .has_timeout = true},
+    {.name = "dht findprovs",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_dht_findprovs,
+     .arguments = "CID",
+     .args_min = 1,
+     .args_max = 1,
+     .summary = "find who has something",
+     .help = "Prints the peers that told the DHT that they have the block, as "
+             "they are found.\n\n"
+             "  xmbl dht findprovs CID",
+     .options = findprovs_options,
+     .has_timeout = true},
+    {.name = "dht provide",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_dht_provide,
+     .arguments = "CID...",
+     .args_min = 1,
+     .args_max = ARGUMENTS_MAX,
+     .summary = "tell the DHT that it is here",
+     .help = "Tells the peers closest to the block that this node has it.\n\n"
+             "  xmbl dht provide $(echo hello | xmbl add -Q -)",
+     .has_timeout = true},
+    {.name = "dht query",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_dht_query,
+     .arguments = "PEER | CID",
+     .args_min = 1,
+     .args_max = 1,
+     .summary = "find the peers closest to a key",
+     .help = "Prints the peers of the DHT closest to the peer id or CID, the "
+             "nearest first.\n\n"
+             "  xmbl dht query PEER",
+     .has_timeout = true},
+
+    {.name = "ipns publish",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_ipns_publish,
+     .arguments = "CID[/PATH]",
+     .args_min = 1,
+     .args_max = 1,
+     .summary = "have this node's name stand for something",
+     .help = "Signs a record with the node's key, puts it into the DHT and "
+             "keeps it there\nwhile the daemon runs.  The name stays the same "
+             "when the content changes.\n\n"
+             "  xmbl ipns publish $(echo hello | xmbl add -Q -)",
+     .options = ipns_publish_options,
+     .has_timeout = true},
+    {.name = "ipns resolve",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_ipns_resolve,
+     .arguments = "[NAME[/PATH]]",
+     .args_max = 1,
+     .summary = "find what a name stands for",
+     .help = "Prints the path that the name stands for; without one, that of "
+             "this node's own.\n\n"
+             "  xmbl ipns resolve NAME",
+     .options = ipns_resolve_options,
+     .has_timeout = true},
+    {.name = "ipns get",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_ipns_get,
+     .arguments = "NAME",
+     .args_min = 1,
+     .args_max = 1,
+     .summary = "save the record of a name",
+     .help = "Writes the signed record of the name as it is.\n\n"
+             "  xmbl ipns get NAME -o name.ipns-record",
+     .options = ipns_get_options,
+     .has_timeout = true},
+    {.name = "ipns put",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_ipns_put,
+     .arguments = "NAME FILE | -",
+     .args_min = 2,
+     .args_max = 2,
+     .summary = "put the record of a name into the DHT",
+     .help = "Checks a record that was made elsewhere, puts it into the DHT "
+             "and keeps it there\nuntil it ends.\n\n"
+             "  xmbl ipns put NAME name.ipns-record",
+     .has_timeout = true},
 
     {.name = "explain",
      .group = CLI_GROUP_OTHER,
@@ -530,12 +757,19 @@ static const struct cli_family families[] = {
     {"key", CLI_GROUP_NODE, "export|import|passphrase",
      "the node's private key"},
     {"config", CLI_GROUP_NODE, "show|get|set|check|reload", "configuration"},
-    {"objects", CLI_GROUP_DATA, "rm", "what was added"},
+    {"objects", CLI_GROUP_DATA, "ls|status|recover|...",
+     "what is kept on many nodes"},
     {"pin", CLI_GROUP_DATA, "add|rm|ls", "what is kept"},
     {"block", CLI_GROUP_DATA, "get|put|stat|ls|rm", "single blocks"},
     {"car", CLI_GROUP_DATA, "export|import", "blocks in one file"},
     {"swarm", CLI_GROUP_NETWORK, "peers|connect|disconnect",
      "connections to peers"},
+    {"peers", CLI_GROUP_NETWORK, "ls|add|rm|ban|unban",
+     "the peers that are known"},
+    {"dht", CLI_GROUP_NETWORK, "findpeer|findprovs|provide|query",
+     "who has what, who is where"},
+    {"ipns", CLI_GROUP_NETWORK, "publish|resolve|get|put",
+     "names that stand for content"},
 };
 
 const struct cli_command *cli_commands(size_t *ret_count)

@@ -62,14 +62,22 @@ static const char *behind(const char *text, const char *prefix)
     return strncmp(text, prefix, len) == 0 ? text + len : NULL;
 }
 
+bool content_path_is_name(const char *text)
+{
+    return behind(text, "/ipns/") != NULL || behind(text, "ipns://") != NULL;
+}
+
 enum err content_path_plain(struct strbuf *out, const char *text)
 {
     const char *path = behind(text, "/ipfs/");
     const char *url = behind(text, "ipfs://");
     enum err err = OK;
 
-    if (behind(text, "/ipns/") != NULL || behind(text, "ipns://") != NULL)
-        return E_UNSUPPORTED;
+    if (content_path_is_name(text)) {
+        path = behind(text, "/ipns/");
+        url = behind(text, "ipns://");
+        strbuf_str(out, "ipns/");
+    }
     size_t before = out->len;
     if (url != NULL)
         err = decode(out, url);
@@ -83,13 +91,22 @@ enum err content_path_plain(struct strbuf *out, const char *text)
     return empty ? E_MALFORMED : OK;
 }
 
+/* The other routes are about one CID, and change or take no path below it. */
+static bool takes_paths(const char *route)
+{
+    return strcmp(route, "content") == 0 || strcmp(route, "ls") == 0 ||
+           strcmp(route, "stat") == 0;
+}
+
 enum err content_path_route(struct cli *cli, struct strbuf *out,
                             const char *route, const char *text)
 {
     struct strbuf plain;
 
     strbuf_init(&plain, CONTENT_URL_MAX / 4);
-    enum err err = content_path_plain(&plain, text);
+    enum err err = E_UNSUPPORTED;
+    if (!content_path_is_name(text) || takes_paths(route))
+        err = content_path_plain(&plain, text);
     if (err == OK) {
         strbuf_str(out, "/api/v1/");
         strbuf_str(out, route);
@@ -97,7 +114,9 @@ enum err content_path_route(struct cli *cli, struct strbuf *out,
         content_path_encode(out, strbuf_cstr(&plain), true);
     } else if (err == E_UNSUPPORTED) {
         cli_error_setf(&cli->error, ERROR_UNSUPPORTED,
-                       "names under /ipns/ are not resolved: %.200s", text);
+                       "a CID alone is wanted here: %.200s", text);
+        cli_error_hint(&cli->error,
+                       "`xmbl ipns resolve` tells what the name stands for.");
     } else {
         cli_error_set(&cli->error, ERROR_BAD_PATH, text);
     }

@@ -13,7 +13,7 @@ struct strbuf;
 
 /*
  * content_path - what users write for content: `CID`, `/ipfs/CID/path`,
- * `ipfs://CID/path`, and the paths of routes made of it.
+ * `ipfs://CID/path`, `/ipns/NAME/path`, and the paths of routes made of it.
  */
 
 enum { CONTENT_URL_MAX = 32 * 1024 }; /* longest path of a request, bytes */
@@ -22,21 +22,26 @@ enum { CONTENT_URL_MAX = 32 * 1024 }; /* longest path of a request, bytes */
  * stays. */
 void content_path_encode(struct strbuf *out, const char *text, bool keep_slash);
 
+/** content_path_is_name - whether @text begins with the name of a key. */
+bool content_path_is_name(const char *text);
+
 /**
- * content_path_plain - append `CID[/path]` for what the user wrote.
+ * content_path_plain - append `CID[/path]` or `ipns/NAME[/path]` for what the
+ * user wrote.
  *
  * A URL is percent-decoded.  Whether the CID is one is the node's question.
  *
- * Return: OK; E_UNSUPPORTED for /ipns/; E_MALFORMED; E_LIMIT.
+ * Return: OK; E_MALFORMED; E_LIMIT.
  */
 MUST_USE enum err content_path_plain(struct strbuf *out, const char *text);
 
 /**
  * content_path_route - append `/api/v1/ROUTE/CID[/path]` percent-encoded.
  * @route: "content".
- * @text: as the user wrote it.
+ * @text: as the user wrote it, or as content_path_plain() made it.
  *
- * Return: OK; as content_path_plain(), with @cli->error set.
+ * Return: OK; as content_path_plain(), E_UNSUPPORTED for a name where a route
+ * takes CIDs only; each with @cli->error set.
  */
 MUST_USE enum err content_path_route(struct cli *cli, struct strbuf *out,
                                      const char *route, const char *text);

@@ -141,12 +141,24 @@ void bsc_want_free(struct bs_client *c, struct bsc_want *w)
     mem_free(w);
 }
 
-/* The session of the oldest interest is the home of a want. */
-static void want_rehome(struct bsc_want *w)
+/* The session of the oldest interest is the home of a want, but one that may
+ * ask everybody goes before those that may not. */
+static struct bs_session *home_of(const struct bsc_want *w)
 {
     struct list *first = list_first(&w->interests);
-    struct bs_session *s =
-        container_of(first, struct bsc_interest, of_want)->session;
+
+    list_for_each (it, &w->interests) {
+        struct bs_session *s =
+            container_of(it, struct bsc_interest, of_want)->session;
+        if (s->only.len == 0)
+            return s;
+    }
+    return container_of(first, struct bsc_interest, of_want)->session;
+}
+
+static void want_rehome(struct bsc_want *w)
+{
+    struct bs_session *s = home_of(w);
     bool queued = w->queued.at != 0;
     bool probing = w->probing;
 
@@ -236,15 +248,17 @@ static void want_raise(struct bsc_want *w, const struct bs_want *want,
                        struct bs_session *s)
 {
     bool queued = w->queued.at != 0;
+    bool better = s->only.len == 0 &&
+                  (s->class > w->home->class || w->home->only.len > 0);
 
-    if (want->priority <= w->queued.priority && s->class <= w->home->class)
+    if (want->priority <= w->queued.priority && !better)
         return;
     bool probing = w->probing;
     bsc_probing_set(w, false);
     bs_heap_remove(&w->home->queue, &w->queued);
     if (want->priority > w->queued.priority)
         w->queued.priority = want->priority;
-    if (s->class > w->home->class)
+    if (better)
         w->home = s;
     bsc_probing_set(w, probing);
     if (queued)
@@ -347,6 +361,13 @@ void bs_session_add_source(struct bs_client *c, struct bs_session *s,
         return;
     bsc_good_set(s, p, true);
     c->placing = true;
+}
+
+void bs_session_only(struct bs_session *s, const struct peer_id *peer)
+{
+    assert(s->interests.count == 0);
+
+    s->only = *peer;
 }
 
 void bsc_session_got(struct bs_session *s, const struct peer_id *peer,

@@ -147,6 +147,14 @@ void bs_session_add_source(struct bs_client *c, struct bs_session *s,
                            const struct peer_id *peer, struct mtime now);
 
 /**
+ * bs_session_only - ask @peer and nobody else; before the first want.
+ *
+ * A block that another session asked of somebody else may come from there:
+ * BS_CLIENT_GOT tells who sent it.
+ */
+void bs_session_only(struct bs_session *s, const struct peer_id *peer);
+
+/**
  * bs_session_sources - what the session got, by peer, oldest first.
  * @dst: room for @max; the rest is left out.
  *

@@ -51,6 +51,8 @@ static enum rank rank_of(const struct bsc_want *w, const struct bsc_peer *p)
     if (p->stalled || p->faulted || bsc_bit(w->no, p->place) ||
         bsc_bit(w->asked, p->place))
         return RANK_NONE;
+    if (w->home->only.len > 0 && !peer_id_eq(&w->home->only, &p->id))
+        return RANK_NONE;
     if (p->suspect)
         return RANK_POOR;
     if (source->good || bsc_bit(w->has, p->place))

@@ -97,6 +97,7 @@ struct bs_session {
     struct list link; /* in client->sessions[class] */
     enum bs_class class;
     struct map interests;
+    struct peer_id only;        /* who is asked; len 0: everybody */
     struct bs_heap queue;       /* wants that nobody is asked to send */
     struct bsc_source *sources; /* by place of the peer */
     struct list tallies;

@@ -27,6 +27,12 @@ enum config_key {
     CONFIG_NETWORK_LISTEN,
     CONFIG_NETWORK_ANNOUNCE,
     CONFIG_NETWORK_BOOTSTRAP,
+    CONFIG_NETWORK_SEED_DOMAIN,
+    CONFIG_NETWORK_DNS_SERVERS,
+    CONFIG_NETWORK_MDNS,
+    CONFIG_NETWORK_DISCOVERY,
+    CONFIG_NETWORK_IPFS_DHT,
+    CONFIG_NETWORK_OUTBOUND,
     CONFIG_NETWORK_CONNECTIONS_MAX,
     CONFIG_SECURITY_CONNECTIONS_PER_IP,
     CONFIG_SECURITY_LIMIT_LOOPBACK,
@@ -34,13 +40,32 @@ enum config_key {
     CONFIG_STORAGE_RESERVE,
     CONFIG_STORAGE_OFFER,
     CONFIG_STORAGE_SERVE_CACHE,
+    CONFIG_STORAGE_ANNOUNCE,
     CONFIG_STORAGE_COPIES,
+    CONFIG_STORAGE_REPAIR_GRACE,
+    CONFIG_STORAGE_AUDIT_INTERVAL,
+    CONFIG_STORAGE_REPAIR_RATE,
     CONFIG_STORAGE_PROFILE,
     CONFIG_LOGGING_LEVEL,
     CONFIG_LOGGING_FORMAT,
     CONFIG_API_LISTEN,
     CONFIG_API_HOSTS,
     CONFIG_KEYS_COUNT,
+};
+
+/* Choices of network.ipfs_dht, in the order of the schema. */
+enum config_ipfs_dht {
+    CONFIG_IPFS_DHT_OFF,
+    CONFIG_IPFS_DHT_LAN,
+    CONFIG_IPFS_DHT_WAN,
+    CONFIG_IPFS_DHT_BOTH,
+};
+
+/* Choices of storage.announce, in the order of the schema. */
+enum config_announce {
+    CONFIG_ANNOUNCE_ALL,   /* every block that a pin or object reaches */
+    CONFIG_ANNOUNCE_ROOTS, /* those of pins and objects alone */
+    CONFIG_ANNOUNCE_NONE,
 };
 
 enum config_type {
@@ -252,6 +277,9 @@ uint64_t config_get_uint(const struct config *c, enum config_key key);
 
 /** config_get_size - bytes of a CONFIG_SIZE, CONFIG_NONE for "none". */
 uint64_t config_get_size(const struct config *c, enum config_key key);
+
+/** config_get_duration_ms - milliseconds of a CONFIG_DURATION. */
+uint64_t config_get_duration_ms(const struct config *c, enum config_key key);
 
 /** config_get_share - bytes of a CONFIG_SHARE, where all is @whole_bytes. */
 uint64_t config_get_share(const struct config *c, enum config_key key,

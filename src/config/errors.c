@@ -64,6 +64,12 @@ static const struct error_info rows[] = {
          "Copy it again: it begins with 12D3KooW or Qm.",
          "A peer id is the hash of the peer's public key, in base58 or as a "
          "CID."},
+    [ERROR_BAD_RECORD] =
+        {"BAD_RECORD", EXIT_FAILED, 422, "the record is not valid",
+         "Save it again with `xmbl ipns get`, or have its owner publish "
+         "again.",
+         "The record of a name counts only when it was signed by the key of "
+         "this name, is whole and has not ended."},
     [ERROR_BAD_REQUEST] =
         {"BAD_REQUEST", EXIT_USAGE, 400, "the request is not understood",
          "See /api/openapi.json for the fields that are known.",
@@ -219,6 +225,12 @@ static const struct error_info rows[] = {
          "`xmbl rm CID` ends the object and its pin.",
          "What was added is an object: its root is pinned as long as it "
          "lives.  `xmbl rm --local` removes the pin alone."},
+    [ERROR_OLD_RECORD] =
+        {"OLD_RECORD", EXIT_REFUSED, 409,
+         "there is a newer record of this name",
+         "`xmbl ipns get` saves the newest one.",
+         "Of the records of a name the one with the highest sequence number "
+         "counts.  An older one is not put in its place."},
     [ERROR_PASSPHRASE_NEEDED] =
         {"PASSPHRASE_NEEDED", EXIT_REFUSED, 403,
          "the key is locked by a passphrase",

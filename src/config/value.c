@@ -472,6 +472,11 @@ uint64_t config_get_size(const struct config *c, enum config_key key)
     return value_of(c, key, CONFIG_SIZE)->number;
 }
 
+uint64_t config_get_duration_ms(const struct config *c, enum config_key key)
+{
+    return value_of(c, key, CONFIG_DURATION)->number;
+}
+
 uint64_t config_get_share(const struct config *c, enum config_key key,
                           uint64_t whole_bytes)
 {

@@ -433,6 +433,33 @@ enum err swarm_supports(const struct swarm *sw, const struct peer_id *peer,
     return serves(p, bytes_str(protocol)) ? OK : E_UNSUPPORTED;
 }
 
+static void tell_conn(const struct conn *c, struct swarm_conn_info *ret_info)
+{
+    *ret_info = (struct swarm_conn_info){
+        .conn = c->id,
+        .peer = &c->peer->id,
+        .addr = &c->remote,
+        .inbound = c->inbound,
+        .rtt_us = c->rtt_ns / 1000,
+        .streams = (uint32_t)c->yamux.streams.count,
+        .bytes_in = c->bytes_in,
+        .bytes_out = c->bytes_out,
+        .since = c->since,
+    };
+    tell_identified(c->peer, &ret_info->identified);
+}
+
+enum err swarm_conn_get(const struct swarm *sw, struct conn_id conn,
+                        struct swarm_conn_info *ret_info)
+{
+    const struct conn *c = slots_get(&sw->conn_slots, conn.n);
+
+    if (c == NULL || c->state != CONN_OPEN)
+        return E_NOTFOUND;
+    tell_conn(c, ret_info);
+    return OK;
+}
+
 enum err swarm_conn_next(const struct swarm *sw, struct conn_id after,
                          struct swarm_conn_info *ret_info)
 {
@@ -450,18 +477,7 @@ enum err swarm_conn_next(const struct swarm *sw, struct conn_id after,
                                                 offsetof(struct conn, all));
         if (c->state != CONN_OPEN)
             continue;
-        *ret_info = (struct swarm_conn_info){
-            .conn = c->id,
-            .peer = &c->peer->id,
-            .addr = &c->remote,
-            .inbound = c->inbound,
-            .rtt_us = c->rtt_ns / 1000,
-            .streams = (uint32_t)c->yamux.streams.count,
-            .bytes_in = c->bytes_in,
-            .bytes_out = c->bytes_out,
-            .since = c->since,
-        };
-        tell_identified(c->peer, &ret_info->identified);
+        tell_conn(c, ret_info);
         return OK;
     }
     return E_NOTFOUND;

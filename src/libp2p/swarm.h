@@ -457,6 +457,10 @@ struct swarm_conn_info {
 MUST_USE enum err swarm_conn_next(const struct swarm *sw, struct conn_id after,
                                   struct swarm_conn_info *ret_info);
 
+/** swarm_conn_get - one connection; E_NOTFOUND when it has gone. */
+MUST_USE enum err swarm_conn_get(const struct swarm *sw, struct conn_id conn,
+                                 struct swarm_conn_info *ret_info);
+
 /** struct swarm_counts - totals since swarm_new(), and what there is now. */
 struct swarm_counts {
     uint32_t conns;

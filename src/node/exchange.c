@@ -14,6 +14,7 @@
 #include "node/exchange_priv.h"
 #include "node/network.h"
 #include "node/node.h"
+#include "node/objects.h"
 #include "store/store.h"
 
 /* Hashing so few bytes takes less time than waking a thread. */
@@ -159,7 +160,8 @@ static void start_read(struct exchange *x, const struct bs_server_out *out)
     bs_server_on_read(x->server, out->id, err, none);
 }
 
-static void answer_stat(struct exchange *x, const struct bs_server_out *out)
+static void answer_stat(struct exchange *x, const struct bs_server_out *out,
+                        struct mtime now)
 {
     struct store_stat stat = {.length = 0};
     enum err err = store_stat(node_store(x->node), &out->cid.hash, &stat);
@@ -167,6 +169,10 @@ static void answer_stat(struct exchange *x, const struct bs_server_out *out)
                                 config_get_bool(node_settings(x->node),
                                                 CONFIG_STORAGE_SERVE_CACHE));
 
+    /* Who is asked to prove that it has a block does not get it from us. */
+    if (served && objects_refuses(node_objects(x->node), &out->peer, &out->cid,
+                                  now))
+        served = false;
     bs_server_on_stat(x->server, out->id, served, stat.length);
 }
 
@@ -189,6 +195,18 @@ void exchange_session_close(struct exchange *x, struct exchange_session *s,
     s->core = NULL;
 }
 
+void exchange_session_only(struct exchange_session *s,
+                           const struct peer_id *peer)
+{
+    bs_session_only(s->core, peer);
+}
+
+void exchange_session_add_source(struct exchange *x, struct exchange_session *s,
+                                 const struct peer_id *peer, struct mtime now)
+{
+    bs_session_add_source(x->client, s->core, peer, now);
+}
+
 enum err exchange_want(struct exchange *x, struct exchange_session *s,
                        const struct bs_want *want, struct mtime now)
 {
@@ -209,6 +227,11 @@ void exchange_stored(struct exchange *x, const struct cid *cid)
 size_t exchange_peers(const struct exchange *x)
 {
     return x->peers.count;
+}
+
+bool exchange_has_peer(struct exchange *x, const struct peer_id *peer)
+{
+    return exchange_find_peer(x, peer) != NULL;
 }
 
 struct bs_client_stats exchange_client_stats(const struct exchange *x)
@@ -250,6 +273,7 @@ static void do_client(struct exchange *x, struct bs_client_out *out,
     case BS_CLIENT_GOT:
         s = session_of(x, out->session);
         assert(s != NULL);
+        s->from = out->peer;
         s->got(s, out->want_id, &out->cid, out->data, now);
         break;
     case BS_CLIENT_MISSING:
@@ -271,7 +295,7 @@ static void do_server(struct exchange *x, struct bs_server_out *out,
 {
     switch (out->kind) {
     case BS_SERVER_STAT:
-        answer_stat(x, out);
+        answer_stat(x, out, now);
         break;
     case BS_SERVER_READ:
         start_read(x, out);

@@ -36,6 +36,7 @@ struct exchange_session {
     /** @missing: no peer of now has it; it stays wanted. */
     void (*missing)(struct exchange_session *s, uint64_t want_id,
                     struct mtime now);
+    struct peer_id from;     /* of the block, during @got; len 0: nobody */
     struct bs_session *core; /* private */
     struct list link;        /* private */
 };
@@ -55,6 +56,14 @@ MUST_USE enum err exchange_session_open(struct exchange *x, enum bs_class class,
 void exchange_session_close(struct exchange *x, struct exchange_session *s,
                             struct mtime now);
 
+/** exchange_session_only - as bs_session_only(). */
+void exchange_session_only(struct exchange_session *s,
+                           const struct peer_id *peer);
+
+/** exchange_session_add_source - as bs_session_add_source(). */
+void exchange_session_add_source(struct exchange *x, struct exchange_session *s,
+                                 const struct peer_id *peer, struct mtime now);
+
 /** exchange_want - as bs_session_want(). */
 MUST_USE enum err exchange_want(struct exchange *x, struct exchange_session *s,
                                 const struct bs_want *want, struct mtime now);
@@ -68,6 +77,9 @@ void exchange_stored(struct exchange *x, const struct cid *cid);
 
 /** exchange_peers - connected peers that can be asked. */
 size_t exchange_peers(const struct exchange *x);
+
+/** exchange_has_peer - whether @peer is connected and can be asked. */
+bool exchange_has_peer(struct exchange *x, const struct peer_id *peer);
 
 /** exchange_client_stats, exchange_server_stats - counts. */
 struct bs_client_stats exchange_client_stats(const struct exchange *x);

@@ -9,6 +9,7 @@
 #include "env/env.h"
 #include "ipld/block.h"
 #include "node/exchange.h"
+#include "node/finding.h"
 #include "node/node.h"
 #include "node/store_waiter.h"
 
@@ -40,7 +41,13 @@ struct fetch_wait {
     struct fetch_sync_op *op; /* NULL: freed */
 };
 
-enum { RETRY_MS = 10 }; /* no room at the store, or in the session */
+enum {
+    RETRY_MS = 10,  /* no room at the store, or in the session */
+    FIND_MS = 500,  /* a download that lasts so long looks for more sources */
+    FIND_STALL_MS = 5000, /* and again one that gets nothing for so long */
+    FOUND_MS = 2000, /* those that were found have so long to say what they
+                        have */
+};
 
 struct fetch {
     struct node *node;
@@ -63,6 +70,11 @@ struct fetch {
     struct mtime progress_at; /* when something came last */
     struct mtime nobody_at;   /* when those that are missing are given up */
     struct mtime retry_at;    /* when those that are queued are tried again */
+    struct mtime find_at;     /* when other sources are looked for */
+    struct finding *finding;  /* NULL: not yet */
+    struct multihash root;    /* of the first block that was wanted */
+    bool has_root;
+    bool found;               /* and it is over */
     uint64_t epoch;
     enum err put_err; /* first that a lease's block could not be stored for */
     struct fetch_sync_op *sync;
@@ -92,7 +104,7 @@ static void set_timer(struct fetch *f)
         at = clock->now(clock);
     else if (f->asked.count > 0)
         at = mtime_min(at, mtime_add_ms(f->progress_at, timeout_of(f)));
-    at = mtime_min(at, f->retry_at);
+    at = mtime_min(at, mtime_min(f->retry_at, f->find_at));
     clock->set(clock, &f->timer, at);
 }
 
@@ -172,6 +184,22 @@ static void set_fault(struct fetch *f, const struct fetch_op *op,
     fault_set(&f->fault, id, what, (struct bytes){(uint8_t *)text, len});
 }
 
+static void tell_search(const struct fetch *f, struct strbuf *what)
+{
+    if (f->finding == NULL)
+        return;
+    struct finding_counts counts = finding_counts(f->finding);
+    if (counts.found == 0) {
+        strbuf_str(what, "; the DHT knows nobody who does");
+        return;
+    }
+    strbuf_str(what, "; the DHT names ");
+    strbuf_u64(what, counts.found);
+    strbuf_str(what, " more, of which ");
+    strbuf_u64(what, counts.failed);
+    strbuf_str(what, " could not be reached");
+}
+
 static void fault_nobody(struct fetch *f, const struct fetch_op *op)
 {
     struct exchange *x = node_exchange(f->node);
@@ -194,15 +222,42 @@ static void fault_nobody(struct fetch *f, const struct fetch_op *op)
         strbuf_u64(&what, exchange_peers(x));
         strbuf_str(&what, " connected peers has it");
     }
+    tell_search(f, &what);
     set_fault(f, op, ERROR_NOT_FOUND, strbuf_cstr(&what));
     strbuf_release(&what);
 }
 
 /* Asking peers. */
 
+static void on_source(void *user, const struct peer_id *peer, struct mtime now)
+{
+    fetch_add_source(user, peer, now);
+}
+
+/* Look for others who have it.  Who has the root of a DAG most often has all,
+ * and may have announced nothing else; who has @missing, if not NULL, is asked
+ * for too. */
+static void find(struct fetch *f, const struct cid *missing, struct mtime now)
+{
+    struct finding_config config = {.source = on_source, .user = f};
+
+    f->find_at = mtime_add_ms(now, FINDING_AGAIN_MS);
+    if (f->finding == NULL)
+        f->finding = finding_new(f->node, &config, now);
+    if (f->finding == NULL)
+        return;
+    if (f->has_root)
+        finding_look(f->finding, &f->root, now);
+    if (missing != NULL)
+        finding_look(f->finding, &missing->hash, now);
+    finding_again(f->finding, now);
+    f->found = f->found && finding_is_over(f->finding);
+}
+
 static void note_missing(struct fetch *f, struct fetch_op *op, struct mtime now)
 {
     op->missing = true;
+    find(f, &op->cid, now);
     if (f->nobody_at.ns == MTIME_NEVER.ns)
         f->nobody_at =
             mtime_add_ms(now, f->config.timeout_ms > 0 ? f->config.timeout_ms
@@ -264,6 +319,8 @@ static void ask(struct fetch *f, struct fetch_op *op, struct mtime now)
     }
     if (f->asked.count == 0)
         f->progress_at = now;
+    if (f->find_at.ns == MTIME_NEVER.ns)
+        f->find_at = mtime_add_ms(now, FIND_MS);
     map_put(&f->asked, &op->by_id,
             (struct bytes){(const uint8_t *)&op->want_id, sizeof(op->want_id)});
     put_in(&f->others, op, FETCH_ASKED);
@@ -362,6 +419,10 @@ void fetch_get(struct fetch *f, struct fetch_op *op, const struct cid *cid,
 {
     assert(op->fetch == NULL);
 
+    if (!f->has_root && !cid_is_identity(cid)) {
+        f->root = cid->hash;
+        f->has_root = true;
+    }
     op->cid = *cid;
     op->fetch = f;
     op->read = NULL;
@@ -575,13 +636,40 @@ static void give_up_some(struct fetch *f, bool timed_out)
     }
 }
 
+/* The oldest block that is wanted stands for all. */
+static void find_more(struct fetch *f, struct mtime now)
+{
+    bool stalls =
+        mtime_reached(now, mtime_add_ms(f->progress_at, FIND_STALL_MS));
+
+    f->find_at = MTIME_NEVER;
+    if (f->asked.count == 0)
+        return;
+    f->find_at = mtime_add_ms(now, FINDING_AGAIN_MS);
+    if (f->finding == NULL || stalls)
+        find(f, NULL, now);
+}
+
+/* Without a timeout of the user's the search has its time, and those that it
+ * found have theirs. */
+static bool still_finding(struct fetch *f, struct mtime now)
+{
+    if (f->finding == NULL || f->config.timeout_ms > 0 || f->found)
+        return false;
+    f->found = finding_is_over(f->finding);
+    f->nobody_at = mtime_add_ms(now, f->found ? FOUND_MS : FIND_MS);
+    return !f->found || finding_counts(f->finding).connected > 0;
+}
+
 static void on_timer(struct timer *t, struct mtime now)
 {
     struct fetch *f = container_of(t, struct fetch, timer);
 
     if (mtime_reached(now, f->retry_at))
         start_queued(f, now);
-    if (mtime_reached(now, f->nobody_at)) {
+    if (mtime_reached(now, f->find_at))
+        find_more(f, now);
+    if (mtime_reached(now, f->nobody_at) && !still_finding(f, now)) {
         f->nobody_at = MTIME_NEVER;
         give_up_some(f, false);
     }
@@ -609,6 +697,7 @@ struct fetch *fetch_new(struct node *n, const struct fetch_config *config)
     f->config = *config;
     f->nobody_at = MTIME_NEVER;
     f->retry_at = MTIME_NEVER;
+    f->find_at = MTIME_NEVER;
     f->epoch = store_epoch(node_store(n));
     if (config->keep) {
         f->lease = mem_zalloc(1, sizeof(*f->lease));
@@ -663,8 +752,11 @@ void fetch_leave(struct fetch *f)
                                clock_now(f));
     }
     f->has_session = false;
+    finding_free(f->finding);
+    f->finding = NULL;
     f->nobody_at = MTIME_NEVER;
     f->retry_at = MTIME_NEVER;
+    f->find_at = MTIME_NEVER;
     set_timer(f);
 }
 
@@ -684,6 +776,21 @@ void fetch_free(struct fetch *f)
     f->dead = true;
     if (f->busy == 0)
         mem_free(f); /* else tell() does */
+}
+
+void fetch_add_source(struct fetch *f, const struct peer_id *peer,
+                      struct mtime now)
+{
+    if (open_session(f))
+        exchange_session_add_source(node_exchange(f->node), &f->session, peer,
+                                    now);
+}
+
+const struct fetch_config *fetch_how(const struct fetch *f,
+                                     struct node **ret_node)
+{
+    *ret_node = f->node;
+    return &f->config;
 }
 
 const struct fault *fetch_fault(const struct fetch *f)

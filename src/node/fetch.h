@@ -20,6 +20,7 @@ struct fetch;
 struct fetch_read;
 struct fetch_wait;
 struct node;
+struct peer_id;
 
 /*
  * fetch - blocks by CID, from the store or else from peers.
@@ -95,8 +96,17 @@ void fetch_get(struct fetch *f, struct fetch_op *op, const struct cid *cid,
 /** fetch_cancel - @op->done is not called any more; harmless after it. */
 void fetch_cancel(struct fetch_op *op);
 
+/** fetch_add_source - @peer is said to have it: ask it first, if it is
+ * connected. */
+void fetch_add_source(struct fetch *f, const struct peer_id *peer,
+                      struct mtime now);
+
 /** fetch_fault - why an op ended without a block, the last one that did. */
 const struct fault *fetch_fault(const struct fetch *f);
+
+/** fetch_how - how it fetches, and for which node. */
+const struct fetch_config *fetch_how(const struct fetch *f,
+                                     struct node **ret_node);
 
 /** fetch_sources - what came from whom, as bs_session_sources(). */
 size_t fetch_sources(const struct fetch *f, struct bs_source *dst, size_t max);

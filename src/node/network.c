@@ -32,6 +32,9 @@ struct network {
     struct swarm *swarm;
     struct network_service *services[NETWORK_SERVICES_MAX]; /* by handler */
     struct list watchers;
+    bool (*gate)(void *user, const struct peer_id *peer,
+                 const struct multiaddr *remote, struct mtime now);
+    void *gate_user;
     struct listener *listeners[NETWORK_LISTENERS_MAX];
     size_t listeners_count;
     struct multiaddr addrs[SWARM_ADDRS_MAX];
@@ -139,6 +142,22 @@ void network_unwatch(struct network_watcher *w)
     list_remove(&w->link);
 }
 
+void network_set_gate(struct network *n,
+                      bool (*gate)(void *user, const struct peer_id *peer,
+                                   const struct multiaddr *remote,
+                                   struct mtime now),
+                      void *user)
+{
+    n->gate = gate;
+    n->gate_user = user;
+}
+
+static bool is_admitted(const struct network *n, const struct peer_id *peer,
+                        const struct multiaddr *remote, struct mtime now)
+{
+    return n->gate == NULL || n->gate(n->gate_user, peer, remote, now);
+}
+
 struct swarm *network_swarm(struct network *n)
 {
     return n->swarm;
@@ -175,6 +194,7 @@ static void on_open(struct net_sock *sock, enum err err, struct mtime now)
     }
     struct swarm_transport t;
     fill_transport(n, s, &sock->local, &sock->remote, &t);
+    t.secured = sock->secured;
     if (swarm_dialed(n->swarm, s->conn, &t, now) != OK) {
         s->conn.n = 0;
         n->env->net->close(n->env->net, sock, true);
@@ -240,7 +260,9 @@ static struct net_sock *on_accept(struct net_listener *l,
     struct swarm_transport t;
 
     fill_transport(n, s, &l->local, remote, &t);
-    if (swarm_accepted(n->swarm, &t, now, &s->conn) != OK) {
+    t.secured = l->secured;
+    bool admitted = is_admitted(n, NULL, &t.remote, now);
+    if (!admitted || swarm_accepted(n->swarm, &t, now, &s->conn) != OK) {
         list_remove(&s->link);
         mem_free(s);
         return NULL;
@@ -337,26 +359,40 @@ size_t network_addrs(const struct network *n, struct multiaddr *dst, size_t max)
 
 /* Requests. */
 
-enum err network_connect(struct network *n, struct connect_op *op,
-                         const struct multiaddr *addr, struct mtime now)
+enum err network_dial(struct network *n, struct connect_op *op,
+                      const struct network_target *target, struct mtime now)
 {
-    struct multiaddr plain = *addr;
-
-    if (multiaddr_get_peer(addr, &op->peer) != OK)
-        return E_MALFORMED;
-    multiaddr_strip_peer(&plain);
+    struct multiaddr addrs[SWARM_ADDRS_MAX];
     struct swarm_dial_op dial = {
-        .peer = &op->peer,
-        .addrs = &plain,
-        .count = 1,
-        .force = true,
+        .peer = &target->peer,
+        .addrs = addrs,
+        .force = target->force,
     };
+
+    for (size_t i = 0;
+         i < target->count && dial.count < SWARM_ADDRS_MAX; i++) {
+        if (is_admitted(n, &target->peer, &target->addrs[i], now))
+            addrs[dial.count++] = target->addrs[i];
+    }
+    op->peer = target->peer;
+    if (target->count > 0 && dial.count == 0)
+        return E_REFUSED;
     enum err err = swarm_dial(n->swarm, &dial, now);
     if (err == OK || err == E_AGAIN) {
         list_add_tail(&n->connects, &op->link);
         return OK;
     }
     return err;
+}
+
+enum err network_connect(struct network *n, struct connect_op *op,
+                         const struct multiaddr *addr, struct mtime now)
+{
+    struct network_target target = {.addrs = addr, .count = 1, .force = true};
+
+    if (multiaddr_get_peer(addr, &target.peer) != OK)
+        return E_MALFORMED;
+    return network_dial(n, op, &target, now);
 }
 
 void network_connect_cancel(struct connect_op *op)

@@ -94,6 +94,18 @@ void network_watch(struct network *n, struct network_watcher *w);
 /** network_unwatch - tell @w no more; not from inside of on_peer. */
 void network_unwatch(struct network_watcher *w);
 
+/**
+ * network_set_gate - ask @gate who may be connected; NULL admits all.
+ *
+ * About each that connects, with no @peer, before anything is known of it but
+ * where it is; and about each address where a peer is to be dialed.
+ */
+void network_set_gate(struct network *n,
+                      bool (*gate)(void *user, const struct peer_id *peer,
+                                   const struct multiaddr *remote,
+                                   struct mtime now),
+                      void *user);
+
 /** network_swarm - the swarm, for requests and look-ups. */
 struct swarm *network_swarm(struct network *n);
 
@@ -140,12 +152,29 @@ struct connect_op {
 /**
  * network_connect - connect to the peer at @addr, which ends in /p2p.
  *
- * Return: OK, @op->done follows; E_EXISTS connected already; the failures of
- * swarm_dial(); E_MALFORMED without a peer id.
+ * Return: as network_dial(); E_MALFORMED without a peer id.
  */
 MUST_USE enum err network_connect(struct network *n, struct connect_op *op,
                                   const struct multiaddr *addr,
                                   struct mtime now);
+
+/** struct network_target - whom to dial where. */
+struct network_target {
+    struct peer_id peer;
+    const struct multiaddr *addrs; /* @count of them, with or without /p2p */
+    size_t count;
+    bool force; /* also addresses that failed a moment ago */
+};
+
+/**
+ * network_dial - connect to a peer at any of its addresses.
+ *
+ * Return: OK, @op->done follows; E_EXISTS connected already; E_REFUSED the gate
+ * admits it at none of them; the failures of swarm_dial().
+ */
+MUST_USE enum err network_dial(struct network *n, struct connect_op *op,
+                               const struct network_target *target,
+                               struct mtime now);
 
 /** network_connect_cancel - @op->done is not called any more. */
 void network_connect_cancel(struct connect_op *op);

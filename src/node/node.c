@@ -1,4 +1,4 @@
-#include "node/node.h"
+#include "node/node_priv.h"
 
 #include <assert.h>
 #include <string.h>
@@ -13,9 +13,12 @@
 #include "env/rng.h"
 #include "libp2p/swarm.h"
 #include "multiformats/cid.h"
+#include "node/announce.h"
 #include "node/exchange.h"
 #include "node/fetch.h"
+#include "node/names.h"
 #include "node/network.h"
+#include "node/objects.h"
 #include "node/store_waiter.h"
 #include "store/store.h"
 
@@ -25,15 +28,19 @@ enum {
     REPAIRS_MAX = 16, /* damaged blocks being fetched again at a time */
     ASIDE_TRIES = 1000,
     PUMPS_MAX = 8, /* rounds between cores in one turn */
-    AGENT_MAX = 64,
-    LISTEN_MAX = 16,
     RESERVE_SHARE = 20, /* at most one part in so many of the disk */
-    STATE_PINS = 0,     /* tables of node.db */
-    STATE_TABLES_COUNT,
 };
 
 static const char version_text[] = "xmbl data folder 1\n";
-static const char *const state_tables[STATE_TABLES_COUNT] = {"pins"};
+static const char *const state_tables[STATE_TABLES_COUNT] = {
+    [STATE_PINS] = "pins",
+    [STATE_PEERS] = "peers",
+    [STATE_DHT_PROVIDERS] = "dht_providers",
+    [STATE_DHT_VALUES] = "dht_values",
+    [STATE_OBJECTS] = "objects",
+    [STATE_NAMES] = "names",
+    [STATE_ANNOUNCE] = "announce",
+};
 
 /* A damaged block that is being fetched again. */
 struct repair {
@@ -41,33 +48,6 @@ struct repair {
     struct fetch *fetch;
     struct node *node;
     struct list link;
-};
-
-struct node {
-    struct env *env;
-    const struct config *config;
-    struct privkey key;
-    struct log log;
-    const char *version;
-    char *path;
-    struct kv *index;
-    struct kv *state;
-    struct store *store;
-    struct network *network;
-    struct exchange *exchange;
-    struct list waiters; /* struct store_waiter */
-    struct list exports;
-    struct list repairs;
-    size_t repairs_count;
-    struct mtime started;
-    uint64_t disk_bytes; /* of the disk that the folder is on */
-    bool pumping;
-    struct timer again; /* one turn was not enough for the cores */
-    bool closing;       /* sockets are being closed */
-    bool stopping;
-    struct store_op close_op;
-    void (*stop_done)(void *user, enum err err);
-    void *stop_user;
 };
 
 /* The folder. */
@@ -164,8 +144,8 @@ enum err node_prepare(const struct env *env, const char *path,
 
 /* Opening. */
 
-static void log_event(struct node *n, enum log_level level, const char *event,
-                      const char *key, struct bytes value)
+void node_log_event(struct node *n, enum log_level level, const char *event,
+                    const char *key, struct bytes value)
 {
     struct log_line line;
 
@@ -228,7 +208,7 @@ static enum err open_store(struct node *n, const struct store_config *config)
     if (err != E_CORRUPT)
         return err;
 
-    log_event(n, LOG_WARNING, "index_damaged", "action",
+    node_log_event(n, LOG_WARNING, "index_damaged", "action",
               BYTES_LIT("set aside, built again from the blocks"));
     if (n->index != NULL)
         n->index->close(n->index);
@@ -270,6 +250,8 @@ void node_settings_changed(struct node *n)
     n->log.level =
         (enum log_level)config_get_choice(n->config, CONFIG_LOGGING_LEVEL);
     store_set_limits(n->store, limit_bytes(n), reserve_bytes(n));
+    objects_settings_changed(n->objects, n->env->clock->now(n->env->clock));
+    announce_settings_changed(n->announce, n->env->clock->now(n->env->clock));
 }
 
 static enum err open_all(struct node *n)
@@ -287,6 +269,11 @@ static enum err open_all(struct node *n)
     if (err != OK)
         return err;
     n->disk_bytes = space.total_bytes;
+    err = objects_new(n, n->state, STATE_OBJECTS, space.free_bytes, n->started,
+                      &n->objects);
+    if (err != OK)
+        return err;
+    n->names = names_new(n, n->state, STATE_NAMES, n->started);
     struct store_config config = {
         .limit_bytes = limit_bytes(n),
         .reserve_bytes = reserve_bytes(n),
@@ -296,6 +283,8 @@ static enum err open_all(struct node *n)
 
 static void release(struct node *n)
 {
+    objects_free(n->objects);
+    names_free(n->names);
     store_free(n->store);
     if (n->index != NULL)
         n->index->close(n->index);
@@ -327,6 +316,7 @@ enum err node_open(struct env *env, const struct node_config *config,
     list_init(&n->exports);
     list_init(&n->repairs);
     timer_init(&n->again, on_again);
+    n->key = config->key;
     enum err err = open_all(n);
     if (err != OK) {
         if (err == E_UNSUPPORTED)
@@ -339,7 +329,6 @@ enum err node_open(struct env *env, const struct node_config *config,
         release(n);
         return err;
     }
-    n->key = config->key;
     *ret_node = n;
     return OK;
 }
@@ -351,138 +340,6 @@ void node_free(struct node *n)
     assert(n->network == NULL && list_empty(&n->waiters));
     privkey_release(&n->key);
     release(n);
-}
-
-/* Talking to others. */
-
-static void network_config(struct node *n, char agent[static AGENT_MAX],
-                           struct swarm_config *config)
-{
-    struct strbuf s;
-
-    strbuf_init(&s, AGENT_MAX - 1);
-    strbuf_str(&s, "xmbl/");
-    strbuf_str(&s, n->version);
-    memcpy(agent, strbuf_cstr(&s), s.len + 1);
-    strbuf_release(&s);
-    *config = (struct swarm_config){
-        .key = &n->key,
-        .agent = agent,
-        .limits = swarm_limits_default(),
-    };
-    config->limits.conns_max =
-        (uint32_t)config_get_uint(n->config, CONFIG_NETWORK_CONNECTIONS_MAX);
-    config->limits.conns_per_ip = (uint32_t)config_get_uint(
-        n->config, CONFIG_SECURITY_CONNECTIONS_PER_IP);
-    config->limits.limit_loopback =
-        config_get_bool(n->config, CONFIG_SECURITY_LIMIT_LOOPBACK);
-    node_random(n, config->seed, sizeof(config->seed));
-}
-
-static void fault_listen(struct fault *f, enum err err, struct bytes where)
-{
-    if (err == E_EXISTS)
-        fault_set(f, ERROR_ADDRESS_IN_USE, NULL, where);
-    else if (err == E_MALFORMED || err == E_UNSUPPORTED)
-        fault_set(f, ERROR_BAD_ADDRESS, "cannot listen on this address", where);
-    else if (err == E_NOTFOUND)
-        fault_set(f, ERROR_BAD_ADDRESS, "this machine has no such address",
-                  where);
-    else
-        fault_from_err(f, err, "cannot listen", where);
-}
-
-/* An address of the defaults may move to the next port, or be left out where
- * this machine has no such kind; one that was asked for may not. */
-static enum err listen_at(struct node *n, const char *text, bool is_default,
-                          struct fault *ret_fault)
-{
-    struct multiaddr addr;
-    struct multiaddr chosen;
-    enum err err = multiaddr_parse(bytes_str(text), &addr);
-
-    if (err == OK)
-        err = network_listen(n->network, &addr, is_default, &chosen);
-    if (err == OK && !multiaddr_eq(&addr, &chosen)) {
-        char chosen_text[MULTIADDR_TEXT_MAX];
-        size_t len = multiaddr_format(&chosen, chosen_text);
-        log_event(n, is_default ? LOG_WARNING : LOG_DEBUG, "listening",
-                  "address", (struct bytes){(uint8_t *)chosen_text, len});
-    }
-    bool optional = is_default && multiaddr_has(&addr, MA_IP6);
-    if (err == OK || optional)
-        return OK;
-    fault_listen(ret_fault, err, bytes_str(text));
-    return err;
-}
-
-static enum err listen_all(struct node *n, struct fault *ret_fault)
-{
-    size_t count;
-    const char *const *texts =
-        config_get_list(n->config, CONFIG_NETWORK_LISTEN, &count);
-    bool is_default = config_is_default(n->config, CONFIG_NETWORK_LISTEN);
-
-    for (size_t i = 0; i < count; i++) {
-        enum err err = listen_at(n, texts[i], is_default, ret_fault);
-        if (err != OK)
-            return err;
-    }
-    return OK;
-}
-
-static void announce(struct node *n, struct mtime now)
-{
-    struct multiaddr addrs[LISTEN_MAX];
-    size_t count;
-    const char *const *texts =
-        config_get_list(n->config, CONFIG_NETWORK_ANNOUNCE, &count);
-    size_t known = 0;
-
-    for (size_t i = 0; i < count && known < LISTEN_MAX; i++) {
-        /* The schema has checked them. */
-        if (multiaddr_parse(bytes_str(texts[i]), &addrs[known]) == OK)
-            known++;
-    }
-    network_announce(n->network, addrs, known, now);
-}
-
-static void dial_bootstrap(struct node *n, struct mtime now)
-{
-    size_t count;
-    const char *const *texts =
-        config_get_list(n->config, CONFIG_NETWORK_BOOTSTRAP, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        struct multiaddr addr;
-        struct peer_id peer;
-        if (multiaddr_parse(bytes_str(texts[i]), &addr) != OK ||
-            multiaddr_get_peer(&addr, &peer) != OK)
-            continue; /* the schema has checked them */
-        multiaddr_strip_peer(&addr);
-        struct swarm_dial_op op = {.peer = &peer, .addrs = &addr, .count = 1};
-        if (swarm_dial(network_swarm(n->network), &op, now) != OK)
-            log_event(n, LOG_INFO, "bootstrap_not_dialed", "address",
-                      bytes_str(texts[i]));
-    }
-}
-
-enum err node_start(struct node *n, struct mtime now, struct fault *ret_fault)
-{
-    char agent[AGENT_MAX];
-    struct swarm_config config;
-
-    if (!config_get_bool(n->config, CONFIG_NETWORK_ENABLED))
-        return OK;
-    network_config(n, agent, &config);
-    n->network = network_new(n->env, &config, &n->log);
-    n->exchange = exchange_new(n, now);
-    enum err err = listen_all(n, ret_fault);
-    if (err != OK)
-        return err;
-    announce(n, now);
-    dial_bootstrap(n, now);
-    return OK;
 }
 
 /* Damaged blocks. */
@@ -497,7 +354,7 @@ static void repair_done(struct fetch_op *op, enum err err, struct block *block,
 
     (void)block;
     (void)now;
-    log_event(n, err == OK ? LOG_INFO : LOG_ERROR,
+    node_log_event(n, err == OK ? LOG_INFO : LOG_ERROR,
               err == OK ? "damaged_block_fetched_again"
                         : "damaged_block_not_to_be_had",
               "cid", (struct bytes){(uint8_t *)text, len});
@@ -514,7 +371,7 @@ static void start_repair(struct node *n, const struct multihash *hash)
     char text[CID_TEXT_MAX];
     size_t len = cid_format(&cid, text);
 
-    log_event(n, LOG_ERROR, "block_damaged", "cid",
+    node_log_event(n, LOG_ERROR, "block_damaged", "cid",
               (struct bytes){(uint8_t *)text, len});
     if (n->exchange == NULL || n->stopping || n->repairs_count == REPAIRS_MAX)
         return; /* who asks for it next fetches it */
@@ -558,32 +415,27 @@ static void on_store_event(struct node *n, const struct store_event *event,
         start_repair(n, &event->hash);
         break;
     case STORE_EVENT_DEGRADED:
-        log_event(n, LOG_ERROR, "index_not_written", "error",
+        node_log_event(n, LOG_ERROR, "index_not_written", "error",
                   bytes_str(err_name(event->err)));
         break;
     case STORE_EVENT_RECOVERED:
-        log_event(n, LOG_INFO, "index_written_again", NULL, BYTES_EMPTY);
+        node_log_event(n, LOG_INFO, "index_written_again", NULL, BYTES_EMPTY);
         break;
     case STORE_EVENT_REBUILT:
-        log_event(n, LOG_INFO, "index_rebuilt", NULL, BYTES_EMPTY);
+        node_log_event(n, LOG_INFO, "index_rebuilt", NULL, BYTES_EMPTY);
         break;
     case STORE_EVENT_SETTLED:
-        log_event(n, LOG_DEBUG, "pins_counted", NULL, BYTES_EMPTY);
+        node_log_event(n, LOG_DEBUG, "pins_counted", NULL, BYTES_EMPTY);
         break;
     case STORE_EVENT_PROBLEM:
-        log_event(n, LOG_ERROR, "bad_record", NULL, BYTES_EMPTY);
+        node_log_event(n, LOG_ERROR, "bad_record", NULL, BYTES_EMPTY);
         break;
     }
 }
 
 static void finish_stop(struct node *n)
 {
-    struct mtime now = n->env->clock->now(n->env->clock);
-
-    (void)now;
     n->closing = false;
-    network_free(n->network);
-    n->network = NULL;
     store_close(n->store, &n->close_op);
 }
 
@@ -596,26 +448,38 @@ void node_turn_end(struct node *n, struct mtime now)
     n->pumping = true;
     while (store_next(n->store, &event))
         on_store_event(n, &event, now);
-    bool more = n->exchange != NULL;
+    bool more = true;
     for (unsigned i = 0; more && i < PUMPS_MAX; i++) {
-        exchange_pump(n->exchange, now);
-        more = network_drain(n->network, now);
+        more = objects_pump(n->objects, now);
+        more |= node_pump_online(n, now);
     }
     struct clock *clock = n->env->clock;
     clock->set(clock, &n->again, more ? now : MTIME_NEVER);
     n->pumping = false;
-    if (n->closing && network_is_idle(n->network))
+    if (n->closing && node_is_offline(n))
         finish_stop(n);
 }
 
 /* The end. */
+
+static void on_all_written(struct kv_batch *batch, enum err err,
+                           struct mtime now)
+{
+    struct node *n = container_of(batch, struct node, last);
+
+    (void)now;
+    n->stop_done(n->stop_user, n->stop_err != OK ? n->stop_err : err);
+}
 
 static void on_store_closed(struct store_op *op, enum err err, struct mtime now)
 {
     struct node *n = container_of(op, struct node, close_op);
 
     (void)now;
-    n->stop_done(n->stop_user, err);
+    n->stop_err = err;
+    /* Batches are written in order: when this empty one is, all are. */
+    n->last.done = on_all_written;
+    n->state->write(n->state, &n->last);
 }
 
 void node_stop(struct node *n, void (*done)(void *user, enum err err),
@@ -633,15 +497,10 @@ void node_stop(struct node *n, void (*done)(void *user, enum err err),
         mem_free(r);
     }
     n->repairs_count = 0;
-    if (n->network == NULL) {
-        store_close(n->store, &n->close_op);
-        return;
-    }
-    exchange_free(n->exchange);
-    n->exchange = NULL;
-    network_close(n->network, now);
+    objects_stop(n->objects, now);
+    node_go_offline(n, now);
     n->closing = true;
-    if (network_is_idle(n->network))
+    if (node_is_offline(n))
         finish_stop(n);
 }
 
@@ -676,6 +535,31 @@ struct list *node_exports(struct node *n)
 struct network *node_network(const struct node *n)
 {
     return n->network;
+}
+
+struct peering *node_peering(const struct node *n)
+{
+    return n->peering;
+}
+
+struct dht *node_dht(const struct node *n)
+{
+    return n->dht;
+}
+
+struct names *node_names(const struct node *n)
+{
+    return n->names;
+}
+
+struct announce *node_announce(const struct node *n)
+{
+    return n->announce;
+}
+
+struct objects *node_objects(const struct node *n)
+{
+    return n->objects;
 }
 
 struct exchange *node_exchange(const struct node *n)

@@ -13,12 +13,17 @@
 #include "node/fault.h"
 #include "node/log.h"
 
+struct announce;
 struct config;
+struct dht;
 struct env;
 struct exchange;
 struct list;
+struct names;
 struct network;
 struct node;
+struct objects;
+struct peering;
 struct store;
 struct store_waiter;
 
@@ -112,6 +117,21 @@ struct network *node_network(const struct node *n);
 
 /** node_exchange - bitswap; NULL before node_start(). */
 struct exchange *node_exchange(const struct node *n);
+
+/** node_peering - which peers we know; NULL before node_start(). */
+struct peering *node_peering(const struct node *n);
+
+/** node_dht - the DHTs; NULL before node_start(). */
+struct dht *node_dht(const struct node *n);
+
+/** node_names - IPNS records. */
+struct names *node_names(const struct node *n);
+
+/** node_announce - tells the DHT what is here; NULL before node_start(). */
+struct announce *node_announce(const struct node *n);
+
+/** node_objects - what is kept on many nodes. */
+struct objects *node_objects(const struct node *n);
 
 /** node_key - our identity, valid while @n is. */
 const struct privkey *node_key(const struct node *n);

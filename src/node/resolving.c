@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "env/clock.h"
+#include "env/env.h"
 #include "ipld/block.h"
+#include "node/node.h"
 
 static void fault_text(struct resolving *r, enum err err, struct bytes text)
 {
@@ -11,7 +14,7 @@ static void fault_text(struct resolving *r, enum err err, struct bytes text)
 
     if (err == E_UNSUPPORTED && is_path)
         fault_set(&r->fault, ERROR_UNSUPPORTED,
-                  "only CIDs and /ipfs/ paths can be looked up", text);
+                  "only CIDs and paths of /ipfs/ and /ipns/ can be looked up", text);
     else if (err == E_LIMIT)
         fault_set(&r->fault, ERROR_BAD_PATH, "the path is too long", text);
     else
@@ -69,18 +72,11 @@ static void on_block(struct fetch_op *op, enum err err, struct block *block,
     step(r, block, now);
 }
 
-enum err resolving_start(struct resolving *r, struct fetch *fetch,
-                         struct bytes text)
+/* Begin at the CID: @text is "/ipfs/CID/..." or alike. */
+static enum err start_path(struct resolving *r, struct bytes text)
 {
-    r->block = NULL;
-    r->text = NULL;
-    memset(&r->op, 0, sizeof(r->op));
-    r->fetch = fetch;
-    if (text.len > IPFS_PATH_BYTES_MAX) {
-        fault_text(r, E_LIMIT, BYTES_EMPTY);
-        return E_LIMIT;
-    }
     char *copy = mem_alloc(text.len + 1);
+
     if (text.len > 0)
         memcpy(copy, text.p, text.len);
     copy[text.len] = '\0';
@@ -101,8 +97,56 @@ enum err resolving_start(struct resolving *r, struct fetch *fetch,
     return OK;
 }
 
+static void on_named(struct naming *nm, enum err err, struct mtime now)
+{
+    struct resolving *r = container_of(nm, struct resolving, naming);
+
+    if (err != OK)
+        r->fault = nm->fault;
+    else
+        err = start_path(r, bytes_str(nm->path));
+    if (err != OK)
+        r->done(r, err, now);
+}
+
+static enum err start_name(struct resolving *r, struct bytes text)
+{
+    struct node *n;
+    const struct fetch_config *how = fetch_how(r->fetch, &n);
+    struct clock *clock = node_env(n)->clock;
+    struct naming_config config = {
+        .ask = {.timeout_ms = how->timeout_ms, .local_only = how->local_only},
+    };
+
+    r->is_naming = true;
+    r->naming.done = on_named;
+    enum err err =
+        naming_start(&r->naming, n, text, &config, clock->now(clock));
+    if (err != OK)
+        r->fault = r->naming.fault;
+    return err;
+}
+
+enum err resolving_start(struct resolving *r, struct fetch *fetch,
+                         struct bytes text)
+{
+    r->block = NULL;
+    r->text = NULL;
+    r->is_naming = false;
+    memset(&r->op, 0, sizeof(r->op));
+    r->fetch = fetch;
+    if (text.len > IPFS_PATH_BYTES_MAX) {
+        fault_text(r, E_LIMIT, BYTES_EMPTY);
+        return E_LIMIT;
+    }
+    return naming_is_name(text) ? start_name(r, text) : start_path(r, text);
+}
+
 void resolving_release(struct resolving *r)
 {
+    if (r->is_naming)
+        naming_release(&r->naming);
+    r->is_naming = false;
     if (r->text == NULL)
         return;
     fetch_cancel(&r->op);

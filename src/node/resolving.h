@@ -1,6 +1,7 @@
 #ifndef NODE_RESOLVING_H
 #define NODE_RESOLVING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -8,6 +9,7 @@
 #include "base/mtime.h"
 #include "node/fault.h"
 #include "node/fetch.h"
+#include "node/naming.h"
 #include "unixfs/ipfs_path.h"
 #include "unixfs/path_resolver.h"
 
@@ -27,12 +29,14 @@ struct resolving {
     struct fetch_op op;
     struct path_resolver core;
     struct ipfs_path path;
+    struct naming naming; /* where the text begins with a name */
+    bool is_naming;
     char *text;
 };
 
 /**
  * resolving_start - begin; resolving_release() at the end, always.
- * @text: "CID/a/b", "/ipfs/CID", "ipfs://CID/a"; copied.
+ * @text: "CID/a/b", "/ipfs/CID", "ipfs://CID/a", "/ipns/NAME/a"; copied.
  * @fetch: borrowed until resolving_release().
  *
  * Return: OK; E_MALFORMED, E_LIMIT, E_UNSUPPORTED for the text, with

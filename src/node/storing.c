@@ -7,6 +7,7 @@
 #include "env/clock.h"
 #include "env/env.h"
 #include "ipld/block.h"
+#include "node/announce.h"
 #include "node/exchange.h"
 #include "node/node.h"
 #include "node/store_waiter.h"
@@ -64,6 +65,7 @@ struct put {
 struct pin {
     struct store_pin_op op;
     struct storing *storing;
+    struct multihash hash;
 };
 
 static void free_put(struct put *p)
@@ -144,6 +146,7 @@ static bool pin_more(struct storing *s)
             .created_ms = clock->unix_ms(clock),
         };
         s->roots_next++;
+        p->hash = pin.cid.hash;
         p->op.done = on_pinned;
         p->storing = s;
         enum err err = store_pin(s->store, &p->op, &pin);
@@ -171,6 +174,8 @@ static void on_pinned(struct store_pin_op *op, enum err err, struct mtime now)
     struct pin *p = container_of(op, struct pin, op);
     struct storing *s = p->storing;
 
+    if (err == OK)
+        announce_root(node_announce(s->node), &p->hash, now);
     mem_free(p);
     if (!came_back(s))
         return;

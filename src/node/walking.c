@@ -313,6 +313,12 @@ void walking_pause(struct walking *w, bool paused)
         wake(w);
 }
 
+void walking_add_source(struct walking *w, const struct peer_id *peer,
+                        struct mtime now)
+{
+    fetch_add_source(w->fetch, peer, now);
+}
+
 const struct fault *walking_fault(const struct walking *w)
 {
     return &w->fault;

@@ -14,6 +14,7 @@
 
 struct block;
 struct node;
+struct peer_id;
 struct walking;
 
 /*
@@ -54,6 +55,10 @@ void walking_free(struct walking *w);
 
 /** walking_pause - stop or go on calling @on_block (a few more may come). */
 void walking_pause(struct walking *w, bool paused);
+
+/** walking_add_source - @peer is said to have it: ask it first. */
+void walking_add_source(struct walking *w, const struct peer_id *peer,
+                        struct mtime now);
 
 /** walking_fault - why it failed. */
 const struct fault *walking_fault(const struct walking *w);

@@ -180,7 +180,7 @@ static void cat_prints_bytes_alone(void **state)
     assert_string_equal(fake_asked(0),
                         "GET /api/v1/content/bafy/a%20b?offset=1000&length=5"
                         "&timeout=30 ");
-    assert_int_equal(RUN("cat", "/ipns/x"), 1);
+    assert_int_equal(RUN("pin", "add", "/ipns/x"), 1);
     assert_int_equal(RUN("cat", "x", "--offset", "-1"), 2);
 }
 

@@ -53,7 +53,11 @@ static void what_is_refused(void **state)
         assert_int_equal(cli.error.exit_code, 2);
     }
     strbuf_reset(&out);
-    assert_int_equal(content_path_plain(&out, "/ipns/x"), E_UNSUPPORTED);
+    assert_int_equal(content_path_plain(&out, "/ipns/x"), OK);
+    assert_string_equal(strbuf_cstr(&out), "ipns/x");
+    assert_int_equal(content_path_route(&cli, &out, "pins", "/ipns/x"),
+                     E_UNSUPPORTED);
+    strbuf_reset(&out);
     assert_int_equal(content_path_plain(&out, "0123456789abcdef"), OK);
     assert_int_equal(content_path_plain(&out, "0"), E_LIMIT);
     strbuf_release(&out);

@@ -838,6 +838,79 @@ static void test_classes(void **state)
     rig_free(r);
 }
 
+static struct bs_session *open_only(struct rig *r, size_t peer)
+{
+    struct bs_session *s = NULL;
+    assert_int_equal(bs_session_open(r->client, BS_CLASS_BACKGROUND, &s), OK);
+    bs_session_only(s, &r->peers[peer]);
+    return s;
+}
+
+/* A session for one peer asks nobody else, however long it takes. */
+static void test_only_one_peer(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(3);
+    struct bs_session *back = open_only(r, 2);
+    assert_int_equal(want_in(r, back, 1), OK);
+    drain(r);
+    assert_asked(r, 2, 1, false);
+    wait_ms(r, 20000);
+    assert_int_equal(r->sends[0] + r->sends[1], 0);
+    send_presence(r, 2, 1, false);
+    assert_int_equal(r->missing, 1);
+    wait_ms(r, 60000);
+    assert_int_equal(r->sends[0] + r->sends[1], 0);
+    send_block(r, 2, 1);
+    assert_int_equal(r->gots_count, 1);
+    assert_true(peer_id_eq(&r->gots[0].peer, &r->peers[2]));
+    rig_free(r);
+}
+
+/* What another session gets from somebody else is told with his name, and
+ * wanted again it is asked of the one peer. */
+static void test_only_and_all(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(2);
+    struct bs_session *back = open_only(r, 1);
+    bs_session_add_source(r->client, r->session, &r->peers[0], r->now);
+    want(r, 1);
+    assert_asked(r, 0, 1, false);
+    assert_int_equal(want_in(r, back, 1), OK);
+    drain(r);
+    send_block(r, 0, 1);
+    assert_int_equal(r->gots_count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(peer_id_eq(&r->gots[i].peer, &r->peers[0]));
+    size_t before = r->sends[0];
+    assert_int_equal(want_in(r, back, 1), OK);
+    drain(r);
+    assert_asked(r, 1, 1, false);
+    assert_int_equal(r->sends[0], before);
+    rig_free(r);
+}
+
+/* A session that may ask everybody is not held up by one that may not; when it
+ * has gone, the other is alone with its peer again. */
+static void test_all_after_only(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(2);
+    struct bs_session *back = open_only(r, 1);
+    assert_int_equal(want_in(r, back, 1), OK);
+    drain(r);
+    assert_asked(r, 1, 1, false);
+    want(r, 1);
+    send_presence(r, 1, 1, false);
+    assert_asked(r, 0, 1, false);
+    assert_int_equal(r->missing, 0);
+    bs_session_unwant(r->client, r->session, 1, r->now);
+    send_presence(r, 0, 1, false);
+    assert_int_equal(r->missing, 1); /* the one peer has said so */
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -872,6 +945,9 @@ int main(void)
         cmocka_unit_test(test_back_pressure),
         cmocka_unit_test(test_removed_peer),
         cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_only_one_peer),
+        cmocka_unit_test(test_only_and_all),
+        cmocka_unit_test(test_all_after_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

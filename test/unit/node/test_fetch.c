@@ -163,6 +163,15 @@ enum err exchange_session_open(struct exchange *x, enum bs_class class,
     return OK;
 }
 
+void exchange_session_add_source(struct exchange *x, struct exchange_session *s,
+                                 const struct peer_id *peer, struct mtime now)
+{
+    (void)x;
+    (void)s;
+    (void)peer;
+    (void)now;
+}
+
 void exchange_session_close(struct exchange *x, struct exchange_session *s,
                             struct mtime now)
 {
