@@ -96,12 +96,18 @@ class Node:
 
     # The daemon.
 
-    def start(self, *args, seconds=READY_S, listen="/ip4/127.0.0.1/tcp/0"):
-        """Start the daemon and wait until it says that it is ready."""
+    def start(self, *args, seconds=READY_S, listen="/ip4/127.0.0.1/tcp/0",
+              bootstrap=False):
+        """Start the daemon and wait until it says that it is ready.
+
+        Unless bootstrap is true, it looks up no names and asks no local
+        network."""
         if self.daemon is not None and self.daemon.running():
             raise Failure(f"{self.name} runs already")
         reader, writer = os.pipe()
-        argv = ["daemon", "--listen", listen, "--no-bootstrap", *args]
+        argv = ["daemon", "--listen", listen, *args]
+        if not bootstrap:
+            argv.insert(3, "--no-bootstrap")
         self.daemon = self.begin(*argv, out=writer)
         os.close(writer)
         try:

@@ -1,0 +1,77 @@
+"""Two network namespaces, joined by a wire, with a node in each."""
+import os
+import pathlib
+import shutil
+
+import nodes
+import processes
+from xmbltest import Skip
+
+
+class _Inside(nodes.Node):
+    """A node whose daemon runs in a namespace."""
+
+    def __init__(self, folder, name, prefix):
+        super().__init__(folder, name)
+        self._prefix = prefix
+
+    def begin(self, *args, **how):
+        if args[0] != "daemon":
+            return super().begin(*args, **how)
+        return processes.Process([*self._prefix, nodes.program(), *args],
+                                 env=self.env, cwd=self.home, **how)
+
+
+class Pair:
+    """Two namespaces, undone at the end of a with; Skip where the kernel does
+    not let us."""
+
+    def __init__(self):
+        self._ip = shutil.which("ip", path=os.environ["PATH"] +
+                                ":/usr/sbin:/sbin")
+        if self._ip is None:
+            raise Skip("there is no program ip (iproute2)")
+        self.names = [f"xmbl-{os.getpid()}-{id(self) & 0xffff:x}-{side}"
+                      for side in (0, 1)]
+        self._wires = [f"xm{os.getpid() & 0xffff:x}s{side}" for side in (0, 1)]
+
+    def _run(self, *args):
+        result = processes.run([self._ip, *args])
+        if result.code != 0:
+            raise Skip(f"no network namespaces here: {result}")
+
+    def __enter__(self):
+        try:
+            for name in self.names:
+                self._run("netns", "add", name)
+            self._run("link", "add", self._wires[0], "type", "veth", "peer",
+                      "name", self._wires[1])
+            for side, name in enumerate(self.names):
+                wire = self._wires[side]
+                self._run("link", "set", wire, "netns", name)
+                self._run("-n", name, "address", "add",
+                          f"10.73.{os.getpid() % 250}.{side + 1}/24", "dev",
+                          wire)
+                self._run("-n", name, "link", "set", "lo", "up")
+                self._run("-n", name, "link", "set", wire, "up")
+        except Skip:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_why):
+        for name in self.names:
+            if pathlib.Path("/run/netns", name).exists():
+                processes.run([self._ip, "netns", "delete", name])
+
+    def run(self, side, *args):
+        """Run ip on one side."""
+        self._run("-n", self.names[side], *args)
+
+    def node(self, t, name, side):
+        """A node with a new data folder, whose daemon runs on a side."""
+        node = _Inside(t.dir, name, [self._ip, "netns", "exec",
+                                     self.names[side]])
+        t.defer(node.kill)
+        node.ok("init")
+        return node
