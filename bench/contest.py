@@ -24,7 +24,8 @@ UNITS = {"rate": ("MiB/s", 1 / MIB), "files": ("files/s", 1),
          "us": ("us", 1), "usage": ("us", 1), "mib": ("MiB", 1 / MIB),
          "left": ("MiB", 1 / MIB), "adds": ("MiB", 1 / MIB),
          "sends": ("MiB", 1 / MIB), "receives": ("MiB", 1 / MIB),
-         "got": ("files/s", 1), "got_cpu": ("s CPU", 1)}
+         "got": ("files/s", 1), "got_cpu": ("s CPU", 1), "more": ("ms", 1),
+         "trips": ("round trips", 1), "share": ("% of a core", 1)}
 
 
 class Skip(Exception):

@@ -19,7 +19,10 @@ import machine  # noqa: E402
 import nodes  # noqa: E402
 import processes  # noqa: E402
 from contest import Bench, table  # noqa: E402
-from groups import GROUPS  # noqa: E402
+from groups import GROUPS as ONE_PAIR  # noqa: E402
+from network import NETWORK_GROUPS  # noqa: E402
+
+GROUPS = {**ONE_PAIR, **NETWORK_GROUPS}
 
 
 def parse():

@@ -69,11 +69,12 @@ def seed(torrent, folder, port):
         time.sleep(3600)
 
 
-def leech(torrent, folder, port, peer_port):
+def leech(torrent, folder, port, *peer_ports):
     """Fetch, and tell how long it took."""
     session, handle = begin(torrent, folder, port)
     start = time.monotonic()
-    handle.connect_peer(("127.0.0.1", int(peer_port)))
+    for peer_port in peer_ports:
+        handle.connect_peer(("127.0.0.1", int(peer_port)))
     while not handle.status().is_seeding:
         time.sleep(0.005)
     print(time.monotonic() - start, flush=True)

@@ -425,6 +425,7 @@ def served_cache_and_not(t):
     two.connect(one)
     three.connect(two)
     equal(two.ok("cat", cid).out, data, "fetched")
+    one.stop()  # or three finds it by the DHT
     three.fails((3, 7), ("NOT_FOUND", "TIMEOUT"), "cat", cid, "--timeout",
                 "2s")
     two.ok("pin", "add", cid)
