@@ -306,11 +306,13 @@ static enum err open_segments(struct store *s)
 {
     enum err err = OK;
     size_t count = s->segs.count;
+    bool fresh = false;
 
     for (size_t i = 0; err == OK && i < count; i++) {
         struct segment *g = s->segs.items[i];
         if (g->number >= s->totals.next_segment)
             s->totals.next_segment = g->number + 1;
+        fresh = fresh || g->covered == 0;
         if (g->retired)
             err = remove_file(s, g);
         else
@@ -318,6 +320,10 @@ static enum err open_segments(struct store *s)
     }
     if (s->totals.next_segment == 0)
         s->totals.next_segment = 1;
+    /* Who made a file may have been killed before its name was durable, and
+     * what is in it counts as stored from now on. */
+    if (err == OK && fresh)
+        err = s->disk->sync_dir(s->disk, s->dir);
     return err;
 }
 

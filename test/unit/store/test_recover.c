@@ -280,6 +280,30 @@ static void segment_is_lost(void **state)
     assert_int_equal(good(f), left);
 }
 
+/* Who made the segment was killed before its name was durable, and before the
+ * index knew of it; what it holds counts as stored once it was opened. */
+static void the_name_of_a_new_segment_is_made_durable(void **state)
+{
+    struct fixture *f = *state;
+    struct store_stat st;
+    struct fake_file *file = file_of(f, COUNT - 1, &st);
+    uint8_t number[] = {(uint8_t)(st.segment >> 24),
+                        (uint8_t)(st.segment >> 16),
+                        (uint8_t)(st.segment >> 8), (uint8_t)st.segment};
+    struct kv_change row = {
+        .table = STORE_TABLE_SEGMENTS,
+        .remove = true,
+        .key = {number, sizeof(number)},
+    };
+
+    fs_close(&f->world, f->store);
+    world_change(&f->world, &row);
+    file->named_synced = false;
+    open_again(f);
+    assert_true(file->named_synced);
+    assert_int_equal(good(f), COUNT);
+}
+
 static void newer_format_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -312,6 +336,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(verify_finds_bad_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(fsck_compares, setup, teardown),
         cmocka_unit_test_setup_teardown(segment_is_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_name_of_a_new_segment_is_made_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(newer_format_is_refused, setup,
                                         teardown),
     };
