@@ -1,0 +1,135 @@
+#ifndef SIM_RUN_PRIV_H
+#define SIM_RUN_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "env/clock.h"
+#include "multiformats/cid.h"
+#include "sim/http.h"
+#include "sim/run.h"
+#include "sim/script.h"
+#include "sim/world.h"
+
+enum { SIM_TARGET_MAX = 1024, SIM_RETRY_MS = 1000, SIM_POLL_MS = 100 };
+
+enum sim_phase {
+    SIM_PHASE_EVENTS,
+    SIM_PHASE_SETTLE,
+    SIM_PHASE_CHECK,
+    SIM_PHASE_STOP,
+    SIM_PHASE_DONE,
+};
+
+/* A file of drawn bytes. */
+struct sim_file {
+    struct list link;
+    char *name;
+    uint64_t seed; /* of its bytes */
+    uint64_t size;
+    bool acked;
+    uint32_t machine; /* where it was acknowledged */
+    char cid[CID_TEXT_MAX];
+};
+
+enum sim_op_kind {
+    SIM_OP_ADD,
+    SIM_OP_GET,
+    SIM_OP_PIN,
+    SIM_OP_CHECK, /* read back what was acknowledged */
+    SIM_OP_CALL,
+    SIM_OP_CONNECT, /* for ever: connects again */
+};
+
+/* A request that is repeated until it succeeds. */
+struct sim_op {
+    struct list link; /* in run.ops */
+    struct sim_run *run;
+    enum sim_op_kind kind;
+    struct sim_machine *machine;
+    struct sim_machine *other; /* to connect to */
+    struct sim_file *file;
+    char *text;      /* of a call; or NULL */
+    uint64_t copies; /* of an add */
+    uint64_t offset; /* bytes of the file sent or compared */
+    bool wrong;      /* other bytes than those of the file came */
+    bool asked;      /* a call is under way */
+    bool done;
+    unsigned tries;
+    char target[SIM_TARGET_MAX];
+    char body[SIM_TARGET_MAX];
+    char method[16];
+    struct sim_call call;
+    struct timer again; /* on the world's clock */
+};
+
+/* What ends a fault. */
+struct sim_undo {
+    struct list link; /* in run.undos */
+    struct sim_run *run;
+    const struct sim_event *event;
+    struct sim_cut *cut;
+    struct timer timer; /* on the world's clock */
+};
+
+struct sim_run {
+    const struct sim_run_config *config;
+    struct sim_script *script;
+    struct sim_world *world;
+    struct sim_result *result;
+    struct sim_rand rand; /* of how faults hit */
+    enum sim_phase phase;
+    struct mtime phase_end; /* what is under way must have ended */
+    struct list files;
+    struct list ops;
+    struct list undos;
+    size_t event_at;
+    struct timer next;
+    struct timer poll;
+    uint8_t *damaged; /* of each machine: its disk is not to be trusted */
+    uint8_t *wanted;  /* of each machine: it was started once */
+};
+
+/** sim_run_fail - an invariant does not hold at @m (or NULL). */
+void sim_run_fail(struct sim_run *r, const struct sim_machine *m,
+                  const char *what, struct bytes detail);
+
+/** sim_run_tell - a line for people about @m (or NULL). */
+void sim_run_tell(struct sim_run *r, const struct sim_machine *m,
+                  const char *what, struct bytes detail);
+
+/** sim_perform - carry out an event. */
+void sim_perform(struct sim_run *r, const struct sim_event *e);
+
+/** sim_undo_all - end all faults now. */
+void sim_undo_all(struct sim_run *r);
+
+/** sim_undos_free - forget those that are left. */
+void sim_undos_free(struct sim_run *r);
+
+/** sim_start_machine - start its node; tries again where that may help. */
+void sim_start_machine(struct sim_run *r, struct sim_machine *m);
+
+/** sim_file_get - the file called @name; made when it is not known. */
+struct sim_file *sim_file_get(struct sim_run *r, const char *name);
+
+/** sim_files_free - forget all. */
+void sim_files_free(struct sim_run *r);
+
+/** sim_op_begin - start an operation; it frees itself at the end of the run.
+ * @file: or NULL. */
+struct sim_op *sim_op_begin(struct sim_run *r, enum sim_op_kind kind,
+                            struct sim_machine *m, struct sim_file *file);
+
+/** sim_ops_pending - how many must still succeed. */
+size_t sim_ops_pending(const struct sim_run *r);
+
+/** sim_ops_tell - fail for the first that has not succeeded. */
+void sim_ops_tell(struct sim_run *r);
+
+/** sim_ops_free - forget all; no call is under way. */
+void sim_ops_free(struct sim_run *r);
+
+#endif /* SIM_RUN_PRIV_H */
