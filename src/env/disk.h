@@ -36,6 +36,7 @@ enum disk_flags {
     DISK_DIR = 64,       /* open a directory */
     DISK_SHARED = 128,   /* with CREATE: mode 0666 under the umask */
     DISK_NONBLOCK = 256, /* never wait for the other end of a fifo */
+    DISK_STREAM = 512,   /* large writes need not stay in memory */
 };
 
 enum disk_kind {

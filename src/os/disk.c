@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "os/const_cast.h"
+#include "os/disk_direct.h"
 #include "os/errno_err.h"
 
 enum {
@@ -24,9 +25,9 @@ enum {
     MODE_BITS = 07777,
 };
 
-/* A file is its descriptor and nothing else; the struct keeps it typed. */
 struct disk_file {
     int fd;
+    int direct; /* the same, past the page cache; -1: none */
 };
 
 static int dir_fd(const struct disk_file *dir)
@@ -60,6 +61,13 @@ static int open_flags(unsigned flags)
     return how;
 }
 
+/* Not every file system can; -1 then. */
+static int open_direct(const struct disk_file *dir, const char *name)
+{
+    return openat(dir_fd(dir), name,
+                  O_WRONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+}
+
 static enum err disk_open(struct disk *d, struct disk_file *dir,
                           const char *name, unsigned flags,
                           struct disk_file **ret_file)
@@ -75,6 +83,8 @@ static enum err disk_open(struct disk *d, struct disk_file *dir,
         return err_of_errno(errno);
     *ret_file = mem_alloc(sizeof(**ret_file));
     (*ret_file)->fd = fd;
+    (*ret_file)->direct =
+        (flags & DISK_STREAM) != 0 ? open_direct(dir, name) : -1;
     return OK;
 }
 
@@ -83,7 +93,9 @@ static void disk_close(struct disk *d, struct disk_file *f)
     (void)d; /* the system is one */
     if (f == NULL)
         return;
-    (void)close(f->fd); /* who cares for the data has called sync */
+    if (f->direct >= 0)
+        (void)close(f->direct); /* as below */
+    (void)close(f->fd);         /* who cares for the data has called sync */
     mem_free(f);
 }
 
@@ -141,6 +153,16 @@ static enum err write_all(int fd, uint64_t *offset, struct iovec *iov,
     return OK;
 }
 
+static bool is_large(uint64_t offset, const struct bytes *pieces, size_t count)
+{
+    uint64_t len = 0;
+
+    for (size_t i = 0; i < count && len <= INT64_MAX; i++)
+        len += pieces[i].len;
+    return len >= DISK_DIRECT_MIN && offset <= INT64_MAX - len &&
+           len <= INT64_MAX;
+}
+
 static enum err disk_write(struct disk *d, struct disk_file *f, uint64_t offset,
                            const struct bytes *pieces, size_t count)
 {
@@ -148,6 +170,8 @@ static enum err disk_write(struct disk *d, struct disk_file *f, uint64_t offset,
     size_t next = 0;
 
     (void)d; /* the system is one */
+    if (f->direct >= 0 && is_large(offset, pieces, count))
+        return disk_direct_write(f->fd, f->direct, offset, pieces, count);
     while (next < count) {
         int used = 0;
         for (; next < count && used < PIECES_AT_ONCE; next++) {

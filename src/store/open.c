@@ -169,9 +169,8 @@ static enum err open_file(struct store *s, struct segment *g, bool newest)
     struct disk_stat st;
 
     segment_name(g->number, name);
-    enum err err =
-        s->disk->open(s->disk, s->dir, name,
-                      newest ? DISK_READ | DISK_WRITE : DISK_READ, &g->file);
+    unsigned flags = newest ? DISK_READ | DISK_WRITE | DISK_STREAM : DISK_READ;
+    enum err err = s->disk->open(s->disk, s->dir, name, flags, &g->file);
     if (err != OK)
         return err;
     s->segs.open_count++;

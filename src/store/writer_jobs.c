@@ -52,7 +52,8 @@ static void roll_run(struct pool_job *pool_job)
     segment_name(job->number, name);
     segment_header_encode(job->number, header);
     job->err = disk->open(disk, job->dir, name,
-                          DISK_READ | DISK_WRITE | DISK_CREATE | DISK_EXCL,
+                          DISK_READ | DISK_WRITE | DISK_CREATE | DISK_EXCL |
+                              DISK_STREAM,
                           &job->file);
     if (job->err != OK)
         return;

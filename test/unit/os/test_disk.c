@@ -120,6 +120,49 @@ static void test_write_many_pieces(void **state)
     fix.disk.close(&fix.disk, f);
 }
 
+/* Records of all sizes, one behind the other, as the store appends them: with
+ * whole pages going past the page cache the file is the same. */
+static void test_stream(void **state)
+{
+    enum { ROUNDS = 60, LEN_MAX = 3 * 1024 * 1024 };
+    static const size_t lens[] = {1,    4095,   4096,    4097,    300 * 1024,
+                                  7777, 524288, 1048576, 1050000, LEN_MAX};
+    unsigned flags = DISK_READ | DISK_WRITE | DISK_CREATE | DISK_STREAM;
+    uint8_t *made = mem_alloc(LEN_MAX + 100);
+    uint8_t *read = mem_alloc(LEN_MAX + 100);
+    struct disk_file *f = NULL;
+    uint64_t at = 0;
+
+    (void)state;
+    assert_int_equal(fix.disk.open(&fix.disk, fix.dir, "s", flags, &f), OK);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        size_t len = lens[i * 7 % countof(lens)] + i;
+        size_t got = 0;
+        for (size_t k = 0; k < len; k++)
+            made[k] = (uint8_t)(i * 31 + k * 7 + (k >> 12));
+        struct bytes pieces[] = {
+            {made, len / 3}, {made, 0}, {made + len / 3, len - len / 3}};
+        assert_int_equal(fix.disk.write(&fix.disk, f, at, pieces, 3), OK);
+        assert_int_equal(fix.disk.read(&fix.disk, f, at, read, len + 1, &got),
+                         OK);
+        assert_int_equal(got, len);
+        assert_memory_equal(read, made, len);
+        at += len;
+    }
+    /* What is there already is written over, whole pages and the rest. */
+    memset(made, 0xee, LEN_MAX);
+    struct bytes piece = {made, LEN_MAX};
+    size_t got = 0;
+    assert_int_equal(fix.disk.write(&fix.disk, f, 1001, &piece, 1), OK);
+    assert_int_equal(fix.disk.read(&fix.disk, f, 1001, read, LEN_MAX, &got),
+                     OK);
+    assert_memory_equal(read, made, LEN_MAX);
+    assert_int_equal(fix.disk.sync(&fix.disk, f), OK);
+    fix.disk.close(&fix.disk, f);
+    mem_free(made);
+    mem_free(read);
+}
+
 static void test_open_flags(void **state)
 {
     struct disk_file *f;
@@ -387,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DISK_TEST(test_write_and_read),
         DISK_TEST(test_write_many_pieces),
+        DISK_TEST(test_stream),
         DISK_TEST(test_open_flags),
         DISK_TEST(test_name_lengths),
         DISK_TEST(test_modes_follow_shared),

@@ -288,8 +288,8 @@ static void the_name_of_a_new_segment_is_made_durable(void **state)
     struct store_stat st;
     struct fake_file *file = file_of(f, COUNT - 1, &st);
     uint8_t number[] = {(uint8_t)(st.segment >> 24),
-                        (uint8_t)(st.segment >> 16),
-                        (uint8_t)(st.segment >> 8), (uint8_t)st.segment};
+                        (uint8_t)(st.segment >> 16), (uint8_t)(st.segment >> 8),
+                        (uint8_t)st.segment};
     struct kv_change row = {
         .table = STORE_TABLE_SEGMENTS,
         .remove = true,
