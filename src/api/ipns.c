@@ -36,8 +36,11 @@ static json_t *json_record(const struct peer_id *name, struct bytes value,
                            uint64_t sequence, const struct unix_time *eol,
                            uint64_t ttl_ns)
 {
+    /* Whoever signs may choose it; JSON's integers end sooner. */
+    uint64_t shown = sequence < INT64_MAX ? sequence : INT64_MAX;
+
     return json_pack("{s:o,s:o,s:I,s:o,s:o}", "name", json_name(name), "value",
-                     json_text(value), "sequence", (json_int_t)sequence,
+                     json_text(value), "sequence", (json_int_t)shown,
                      "validity", json_time_ms(unix_time_to_ms(eol)), "ttl_s",
                      json_ttl(ttl_ns));
 }

@@ -270,6 +270,14 @@ static void on_timer(struct timer *t, struct mtime now)
     announce_set(a, t, sweep_deadline(a->sweep));
 }
 
+static bool is_settled(const struct announce *a)
+{
+    struct store_stats stats;
+
+    store_stats(node_store(a->node), &stats);
+    return stats.settled;
+}
+
 /* New roots: the sweep is to go round once.  When it does already, after a
  * start or a time without peers, wait for the end of that; it may have been
  * enough. */
@@ -294,12 +302,16 @@ static void look_at_hurry(struct announce *a, struct mtime now)
                          a->catch_began))
             a->hurry_at = MTIME_NEVER;
     }
-    if (!mtime_reached(now, a->hurry_at))
+    /* What is not counted yet would be left out. */
+    if (!mtime_reached(now, a->hurry_at) || !is_settled(a))
         return;
     a->hurry_at = MTIME_NEVER;
     a->catching_up = true;
     a->catch_began = now;
-    a->is_stale = true;
+    if (a->want_id != 0)
+        begin_scan(a, &a->want_from, now);
+    else
+        keywindow_release(&a->window);
     sweep_hurry(a->sweep, now);
     touch_sweep(a);
 }

@@ -112,7 +112,7 @@ struct name_ask {
  * E_TIMEOUT; E_AGAIN no peers; E_CLOSED no network; E_LIMIT too busy.
  */
 void names_get(struct names *s, struct name_op *op, const struct peer_id *name,
-               const struct name_ask *ask, struct mtime now);
+               const struct name_ask *how, struct mtime now);
 
 /**
  * names_put - put a record that somebody made into the DHT, and keep it there.

@@ -14,6 +14,7 @@
 #include "ipld/block.h"
 #include "node/exchange.h"
 #include "node/fetch.h"
+#include "node/fetch_puts.h"
 #include "node/node.h"
 #include "node/store_waiter.h"
 #include "store/store.h"
@@ -42,6 +43,13 @@ struct node {
     size_t leases;
     bool offline; /* no exchange */
     bool rebuilding;
+    bool visitor;
+    bool lonely;
+    bool alone; /* no peer is connected */
+    bool no_cache;
+    bool checks_reads;
+    struct block *stored;     /* what the store gives */
+    struct store_get_op *get; /* the last one */
 };
 
 static struct node world; /* NOLINT: of this test alone */
@@ -80,6 +88,40 @@ struct exchange *node_exchange(const struct node *n)
     return world.offline ? NULL : (struct exchange *)(void *)&world;
 }
 
+bool node_reach_out(struct node *n, struct mtime now)
+{
+    (void)n;
+    (void)now;
+    return !world.offline;
+}
+
+bool node_is_visitor(const struct node *n)
+{
+    return n->visitor;
+}
+
+bool node_is_lonely(const struct node *n, struct mtime now)
+{
+    (void)now;
+    return n->lonely;
+}
+
+void node_tell_lonely(const struct node *n, struct strbuf *out)
+{
+    (void)n;
+    (void)out;
+}
+
+bool node_checks_reads(const struct node *n)
+{
+    return n->checks_reads;
+}
+
+bool node_takes_cache(const struct node *n)
+{
+    return !n->no_cache;
+}
+
 void node_random(const struct node *n, uint8_t *dst, size_t len)
 {
     (void)n;
@@ -96,8 +138,8 @@ enum err store_get(struct store *s, struct store_get_op *op,
                    const struct cid *cid)
 {
     (void)s;
-    (void)op;
     (void)cid;
+    world.get = op;
     return world.get_err;
 }
 
@@ -210,7 +252,7 @@ void exchange_stored(struct exchange *x, const struct cid *cid)
 size_t exchange_peers(const struct exchange *x)
 {
     (void)x;
-    return 1;
+    return world.alone ? 0 : 1;
 }
 
 /* Driving. */
@@ -397,6 +439,66 @@ static void test_nobody_has_it(void **state)
     fetch_free(f);
 }
 
+static void test_a_visitor_waits_for_its_first_peers(void **state)
+{
+    struct fetch *f = start(false);
+
+    (void)state;
+    world.visitor = true;
+    world.lonely = true;
+    world.alone = true;
+    want(f, 0);
+    pass(3 * FETCH_NOBODY_MS);
+    assert_int_equal(wants[0].done_count, 0);
+    world.lonely = false;
+    pass(FETCH_NOBODY_MS);
+    assert_int_equal(wants[0].done_count, 1);
+    assert_int_equal(wants[0].err, E_TIMEOUT);
+    assert_int_equal(fetch_fault(f)->id, ERROR_TIMEOUT);
+    fetch_free(f);
+}
+
+/* A block that is right, and one under the CID of another. */
+static void test_blocks_of_a_strange_folder_are_hashed(void **state)
+{
+    static const uint8_t byte = 7;
+    struct buf *buf = buf_copy((struct bytes){&byte, 1});
+    struct cid right = cid_of(CODEC_RAW, buf_bytes(buf));
+    struct fetch *f = start(false);
+
+    (void)state;
+    world.checks_reads = true;
+    world.get_err = OK;
+    wants[0].op.done = on_done;
+    world.stored = block_trust(
+        &right, (struct slice){.buf = buf, .bytes = buf_bytes(buf)});
+    fetch_get(f, &wants[0].op, &right, 0, 0);
+    world.get->done(world.get, OK, block_ref(world.stored), world.now);
+    assert_int_equal(wants[0].done_count, 1);
+    assert_int_equal(wants[0].err, OK);
+    want(f, 1);
+    world.get->done(world.get, OK, block_ref(world.stored), world.now);
+    assert_int_equal(wants[1].done_count, 0);
+    assert_int_equal(world.wants_count, 1); /* peers are asked for it */
+    fetch_free(f);
+    block_unref(world.stored);
+}
+
+static void test_cache_that_is_not_wanted(void **state)
+{
+    struct fetch *f = start(false);
+
+    (void)state;
+    world.put_err = OK;
+    world.no_cache = true;
+    want(f, 0);
+    come(0);
+    assert_int_equal(wants[0].err, OK);
+    assert_int_equal(wants[0].done_count, 1);
+    assert_int_equal(world.puts_count, 0);
+    fetch_free(f);
+}
+
 static void test_leave_then_free_without_exchange(void **state)
 {
     struct fetch *f = start(true);
@@ -442,6 +544,9 @@ int main(void)
         cmocka_unit_test(test_a_slow_disk_holds_a_cache_back),
         cmocka_unit_test(test_silent_peers),
         cmocka_unit_test(test_nobody_has_it),
+        cmocka_unit_test(test_a_visitor_waits_for_its_first_peers),
+        cmocka_unit_test(test_blocks_of_a_strange_folder_are_hashed),
+        cmocka_unit_test(test_cache_that_is_not_wanted),
         cmocka_unit_test(test_leave_then_free_without_exchange),
         cmocka_unit_test(test_rebuilding_is_waited_for),
     };
