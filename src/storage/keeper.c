@@ -15,6 +15,8 @@
  *     that is not there is nothing.
  */
 
+enum { DIRTY_MIN = 16, DIRTY_MAX = 4096 };
+
 struct keeper_out *keeper_emit(struct keeper *k, enum keeper_out_kind kind)
 {
     struct keeper_output *item = mem_zalloc(1, sizeof(*item));
@@ -33,7 +35,7 @@ struct keeper_out *keeper_tell(struct keeper *k, enum keeper_event event,
         out->peer = peer->id;
     if (o == NULL)
         return out;
-    out->root = o->root->cid;
+    out->root = keeper_root(o);
     out->count = keeper_live(k, o);
     out->wanted = keeper_wanted(o);
     return out;
@@ -41,8 +43,15 @@ struct keeper_out *keeper_tell(struct keeper *k, enum keeper_event event,
 
 void keeper_touch(struct keeper *k, struct keeper_object *o)
 {
-    if (list_empty(&o->dirty))
-        list_add_tail(&k->dirty, &o->dirty);
+    if (o->is_dirty)
+        return;
+    o->is_dirty = true;
+    if (k->dirty_count == k->dirty_room) {
+        k->dirty_room = k->dirty_room * 2 + DIRTY_MIN;
+        k->dirty =
+            mem_resize(k->dirty, k->dirty_room, sizeof(struct keeper_object *));
+    }
+    k->dirty[k->dirty_count++] = o;
 }
 
 static void check_object(struct keeper *k, struct keeper_object *o)
@@ -50,17 +59,32 @@ static void check_object(struct keeper *k, struct keeper_object *o)
     keeper_wake(k, o, keeper_after(k, KEEPER_DEEP_WAKE_MS));
     bool is_there = o->role == KEEPER_OWNER ? keeper_own_check(k, o)
                                             : keeper_hold_check(k, o);
-    if (is_there)
-        keeper_row_check(k, o);
+    if (!is_there)
+        return;
+    keeper_row_check(k, o);
+    list_for_each_copy(c, o)
+    {
+        keeper_wake(k, o, c->due);
+    }
+    keeper_work_tidy(k, o);
 }
 
 static void check_touched(struct keeper *k)
 {
-    while (!list_empty(&k->dirty)) {
-        struct list *link = list_first(&k->dirty);
-        list_remove(link);
-        check_object(k, container_of(link, struct keeper_object, dirty));
+    while (k->dirty_next < k->dirty_count) {
+        struct keeper_object *o = k->dirty[k->dirty_next++];
+        if (o == NULL)
+            continue; /* gone since */
+        o->is_dirty = false;
+        check_object(k, o);
     }
+    k->dirty_count = 0;
+    k->dirty_next = 0;
+    if (k->dirty_room <= DIRTY_MAX)
+        return;
+    mem_free(k->dirty);
+    k->dirty = NULL;
+    k->dirty_room = 0;
 }
 
 void keeper_settle(struct keeper *k)
@@ -107,6 +131,12 @@ uint64_t keeper_unix_s(const struct keeper *k)
     return k->now.unix_ms / 1000;
 }
 
+uint32_t keeper_unix_32(const struct keeper *k)
+{
+    uint64_t now_s = keeper_unix_s(k);
+    return now_s > UINT32_MAX ? UINT32_MAX : (uint32_t)now_s;
+}
+
 void keeper_wake_unix(struct keeper *k, struct keeper_object *o, uint64_t at_s)
 {
     uint64_t at_ms = at_s * 1000;
@@ -151,7 +181,6 @@ static void set_defaults(struct keeper_config *c)
 
 static void init_lists(struct keeper *k)
 {
-    list_init(&k->dirty);
     for (size_t i = 0; i < KEEPER_QUEUES; i++)
         list_init(&k->queues[i]);
     list_init(&k->starved);
@@ -179,8 +208,7 @@ struct keeper *keeper_new(const struct keeper_config *config,
     k->audit_credit_ms = 1000;
     k->ids = 1;
     init_lists(k);
-    map_init(&k->objects, config->seed);
-    map_init(&k->roots, config->seed);
+    keeper_index_init(&k->objects, config->seed);
     map_init(&k->peers, config->seed);
     map_init(&k->tasks, config->seed);
     k->in = mem_zalloc(1, sizeof(*k->in));
@@ -196,9 +224,14 @@ struct keeper *keeper_new(const struct keeper_config *config,
 
 static void free_tables(struct keeper *k)
 {
-    while (map_first(&k->objects) != NULL)
-        keeper_object_free(k, container_of(map_first(&k->objects),
-                                           struct keeper_object, node));
+    struct keeper_object *o = NULL;
+    for (size_t i = k->dirty_next; i < k->dirty_count; i++) {
+        if (k->dirty[i] != NULL)
+            k->dirty[i]->is_dirty = false;
+    }
+    k->dirty_count = k->dirty_next;
+    while ((o = keeper_index_after(&k->objects, 0)) != NULL)
+        keeper_object_free(k, o);
     map_for_each (it, &k->peers) {
         keeper_audit_end(container_of(it, struct keeper_peer, node));
     }
@@ -227,14 +260,14 @@ void keeper_free(struct keeper *k)
     struct keeper_out out;
     while (keeper_next(k, &out))
         keeper_out_release(&out);
-    map_release(&k->objects);
-    map_release(&k->roots);
+    keeper_index_release(&k->objects);
     map_release(&k->peers);
     map_release(&k->tasks);
     keeper_heap_release(&k->heap);
     mem_free(k->candidates);
     mem_free(k->recover_from);
     mem_free(k->uses);
+    mem_free(k->dirty);
     mem_free(k->order);
     mem_free(k->in);
     mem_free(k->out);
@@ -246,13 +279,16 @@ void keeper_start(struct keeper *k, struct keeper_now now)
 {
     k->now = now;
     k->started = true;
+    k->started_ms = now.unix_ms;
     k->back_at = now.mono;
-    map_for_each (it, &k->objects) {
-        struct keeper_object *o = container_of(it, struct keeper_object, node);
+    struct keeper_object *o = NULL;
+    for (uint64_t id = 0; (o = keeper_index_after(&k->objects, id)) != NULL;
+         id = o->id) {
         o->quiet_until =
             keeper_after(k, k->config.audit_ms + k->config.audit_ms / 2);
-        list_for_each (link, &o->copies) {
-            keeper_audit_plan(k, keeper_copy_of(link));
+        list_for_each_copy(c, o)
+        {
+            keeper_audit_plan(k, c);
         }
         /* A lost tell is told again: nobody knows what we had told. */
         if (o->set_generation == 0 && o->copies_count > 1)
@@ -274,12 +310,10 @@ void keeper_on_time(struct keeper *k, struct keeper_now now)
     k->now = now;
     struct keeper_timer *t = NULL;
     while ((t = keeper_heap_take(&k->heap, now.mono)) != NULL) {
-        switch (t->kind) {
+        switch ((enum keeper_timer_kind)t->kind) {
         case KEEPER_TIMER_OBJECT:
+            keeper_audits_due(k, container_of(t, struct keeper_object, timer));
             keeper_touch(k, container_of(t, struct keeper_object, timer));
-            break;
-        case KEEPER_TIMER_COPY:
-            keeper_audit_due(k, container_of(t, struct keeper_copy, timer));
             break;
         case KEEPER_TIMER_PEER:
             keeper_audit_peer(k, container_of(t, struct keeper_peer, timer));
@@ -333,10 +367,9 @@ void keeper_set_candidates(struct keeper *k,
     while (!list_empty(&k->starved)) {
         struct list *link = list_first(&k->starved);
         list_remove(link);
-        struct keeper_object *o =
-            container_of(link, struct keeper_object, starved);
-        o->is_starved = false;
-        keeper_touch(k, o);
+        struct keeper_work *w = container_of(link, struct keeper_work, starved);
+        w->is_starved = false;
+        keeper_touch(k, w->object);
     }
     keeper_settle(k);
 }

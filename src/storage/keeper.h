@@ -110,6 +110,8 @@ struct keeper_holder_status {
     uint64_t since_ms;         /* unix: in this state since */
     uint64_t last_verified_ms; /* unix: last good audit by us; 0: none */
     uint64_t until_ms;         /* unix: its receipt ends; 0: no receipt */
+    uint64_t pulled_bytes;     /* PULLING: as last heard; a copy: all */
+    uint64_t pulled_blocks;
 };
 
 /** enum keeper_role - what this node is to an object. */
@@ -324,6 +326,14 @@ void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
 /** keeper_on_pull_progress - pull @id got some bytes: it is alive. */
 void keeper_on_pull_progress(struct keeper *k, uint64_t id,
                              struct keeper_now now);
+
+/**
+ * keeper_on_pull_counted - as keeper_on_pull_progress(), and how much of it is
+ * on disk, which who placed the copy is told.
+ * @bytes: of all blocks so far; @blocks: how many.
+ */
+void keeper_on_pull_counted(struct keeper *k, uint64_t id, uint64_t bytes,
+                            uint64_t blocks, struct keeper_now now);
 
 /** keeper_on_kept - answer to KEEPER_KEEP: durable, or an error. */
 void keeper_on_kept(struct keeper *k, uint64_t id, enum err err,

@@ -15,17 +15,17 @@
  */
 
 enum {
+    OWN_AUDITS = 8,           /* intervals; even where a better one audits */
     FAILED_RETRY_GRACES = 16, /* one that lied is not asked for so long */
     RENEW_PART = 4,           /* of its life: a receipt is asked for anew */
 };
 
-static uint64_t place_of_self(const struct keeper *k,
-                              const struct keeper_object *o)
+uint64_t keeper_place(const struct keeper *k, const struct keeper_object *o)
 {
     uint64_t place = 1; /* the owner is before all holders */
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
-        if (c == o->self)
+    list_for_each_copy(c, o)
+    {
+        if (c == keeper_self(o))
             break;
         place += keeper_counts(k, c);
     }
@@ -41,18 +41,24 @@ struct mtime keeper_act_at(const struct keeper *k,
                            const struct keeper_object *o)
 {
     if (o->role == KEEPER_OWNER)
-        return o->no_blocks_until;
-    uint64_t wait_ms = place_of_self(k, o) * (k->config.grace_ms / 8);
+        return keeper_look(o)->no_blocks_until;
+    uint64_t wait_ms = keeper_place(k, o) * (k->config.grace_ms / 8);
     return later(mtime_add_ms(o->quiet_until, (uint32_t)wait_ms),
-                 o->no_blocks_until);
+                 keeper_look(o)->no_blocks_until);
+}
+
+bool keeper_can_act(const struct keeper *k, const struct keeper_object *o)
+{
+    if (o->role == KEEPER_HOLDER &&
+        (o->phase != KEEPER_PHASE_HELD || !keeper_self(o)->has_receipt))
+        return false;
+    return mtime_reached(k->now.mono, keeper_look(o)->no_blocks_until);
 }
 
 bool keeper_is_acting(const struct keeper *k, const struct keeper_object *o)
 {
-    if (o->role == KEEPER_HOLDER &&
-        (o->phase != KEEPER_PHASE_HELD || !o->self->has_receipt))
-        return false;
-    return mtime_reached(k->now.mono, keeper_act_at(k, o));
+    return keeper_can_act(k, o) &&
+           mtime_reached(k->now.mono, keeper_act_at(k, o));
 }
 
 bool keeper_is_better(const struct keeper *k, const struct keeper_object *o,
@@ -60,11 +66,11 @@ bool keeper_is_better(const struct keeper *k, const struct keeper_object *o,
 {
     if (o->role == KEEPER_OWNER)
         return false;
-    if (o->owner != NULL && o->owner->peer == from)
+    if (keeper_owner_copy(o) != NULL && keeper_owner_copy(o)->peer == from)
         return true;
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
-        if (c == o->self)
+    list_for_each_copy(c, o)
+    {
+        if (c == keeper_self(o))
             return false;
         if (c->peer == from)
             return keeper_counts(k, c);
@@ -75,12 +81,12 @@ bool keeper_is_better(const struct keeper *k, const struct keeper_object *o,
 void keeper_heard(struct keeper *k, struct keeper_object *o,
                   struct keeper_peer *from)
 {
-    if (o->role != KEEPER_HOLDER || o->self == NULL ||
+    if (o->role != KEEPER_HOLDER || keeper_self(o) == NULL ||
         !keeper_is_better(k, o, from))
         return;
     uint64_t audit_ms = k->config.audit_ms;
     o->quiet_until = keeper_after(k, audit_ms + audit_ms / 2);
-    o->heard_from = from;
+    o->heard_from = from->number;
 }
 
 /* The next slot of @p at or after @at: audits of one peer share slots. */
@@ -99,15 +105,42 @@ void keeper_audit_plan(struct keeper *k, struct keeper_copy *c)
         return;
     uint64_t audit_ms = k->config.audit_ms;
     uint64_t wait_ms = audit_ms * 9 / 10 + keeper_random(k, audit_ms / 5 + 1);
-    if (c->verified_ms == 0 || !c->seen)
+    if (c->verified_s == 0 || !c->seen)
         wait_ms = keeper_random(k, audit_ms); /* the first one of this run */
-    keeper_heap_set(&k->heap, &c->timer,
-                    slot_after(k, c->peer, keeper_after(k, wait_ms)));
+    keeper_due(k, c, slot_after(k, c->peer, keeper_after(k, wait_ms)));
 }
 
-void keeper_audit_due(struct keeper *k, struct keeper_copy *c)
+/*
+ * How long the word of a better one is enough: whether a copy is there, each
+ * sees for itself now and then.  What it found silent it asks until it knows.
+ */
+static uint64_t own_wait_ms(const struct keeper *k, const struct keeper_copy *c)
 {
-    struct keeper_object *o = c->object;
+    uint64_t since_ms = UINT64_C(1000) * c->since_s;
+    if (c->state == KEEPER_HOLDER_SILENT)
+        return 0;
+    if (c->since_s < c->verified_s)
+        since_ms = UINT64_C(1000) * c->verified_s;
+    if (since_ms < k->started_ms)
+        since_ms = k->started_ms;
+    uint64_t at_ms = since_ms + UINT64_C(1) * OWN_AUDITS * k->config.audit_ms;
+    return at_ms > k->now.unix_ms ? at_ms - k->now.unix_ms : 0;
+}
+
+/* A better one audits @c; when it is looked at again. */
+static void leave_to_better(struct keeper *k, struct keeper_copy *c,
+                            uint64_t own_ms)
+{
+    struct mtime at = later(keeper_act_at(k, keeper_object_of(c)), k->now.mono);
+    at = mtime_min(at, keeper_after(k, own_ms));
+    at = mtime_add_ms(
+        at, 1 + (uint32_t)keeper_random(k, k->config.audit_ms / 8 + 1));
+    keeper_due(k, c, at);
+}
+
+static void audit_due(struct keeper *k, struct keeper_copy *c)
+{
+    struct keeper_object *o = keeper_object_of(c);
     switch (c->state) {
     case KEEPER_HOLDER_PULLING:
         if (c->is_placing)
@@ -130,24 +163,35 @@ void keeper_audit_due(struct keeper *k, struct keeper_copy *c)
     /* Who is back is asked by all who had missed it: they count it again. */
     bool is_back = c->peer->connected && (c->state == KEEPER_HOLDER_SILENT ||
                                           c->state == KEEPER_HOLDER_GONE);
-    if (!is_back && !keeper_is_acting(k, o)) {
-        struct mtime at = keeper_act_at(k, o);
-        at = mtime_add_ms(
-            later(at, k->now.mono),
-            1 + (uint32_t)keeper_random(k, k->config.audit_ms / 8 + 1));
-        keeper_heap_set(&k->heap, &c->timer, at);
+    uint64_t own_ms = keeper_can_act(k, o) ? own_wait_ms(k, c) : UINT32_MAX;
+    if (!is_back && own_ms > 0 && !keeper_is_acting(k, o)) {
+        leave_to_better(k, c, own_ms);
         return;
     }
-    if (list_empty(&c->ready) && c->audit == NULL)
-        list_add_tail(&c->peer->ready, &c->ready);
+    struct keeper_chore *chore = keeper_chore(c);
+    if (list_empty(&chore->ready) && chore->audit == NULL)
+        list_add_tail(&c->peer->ready, &chore->ready);
     keeper_audit_peer(k, c->peer);
+}
+
+void keeper_audits_due(struct keeper *k, struct keeper_object *o)
+{
+    struct keeper_copy *next = NULL;
+    for (struct keeper_copy *c = keeper_first(o); c != NULL; c = next) {
+        next = keeper_after_copy(c);
+        if (!mtime_reached(k->now.mono, c->due))
+            continue;
+        c->due = MTIME_NEVER;
+        audit_due(k, c);
+    }
 }
 
 void keeper_audit_now(struct keeper *k, struct keeper_copy *c)
 {
-    keeper_heap_unset(&k->heap, &c->timer);
-    list_remove(&c->ready);
-    list_add_head(&c->peer->ready, &c->ready);
+    c->due = MTIME_NEVER;
+    struct keeper_chore *chore = keeper_chore(c);
+    list_remove(&chore->ready);
+    list_add_head(&c->peer->ready, &chore->ready);
     keeper_audit_peer(k, c->peer);
 }
 
@@ -183,13 +227,26 @@ audit_task(struct keeper *k, enum keeper_task_kind kind, struct keeper_audit *a)
     return t;
 }
 
+/* The copy of an item, or NULL. */
+static struct keeper_copy *item_copy(const struct keeper_audit_item *item)
+{
+    return item->object == NULL ? NULL : &item->object->copies->at[item->slot];
+}
+
+/* The same, and it is not being audited any more. */
+static struct keeper_copy *take_item(struct keeper_audit_item *item)
+{
+    struct keeper_copy *c = item_copy(item);
+    if (c != NULL)
+        keeper_chore(c)->audit = NULL;
+    item->object = NULL;
+    return c;
+}
+
 static void end(struct keeper_audit *a)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        if (a->items[i].copy != NULL)
-            a->items[i].copy->audit = NULL;
-        a->items[i].copy = NULL;
-    }
+    for (size_t i = 0; i < a->count; i++)
+        (void)take_item(&a->items[i]);
     a->is_over = true;
     a->peer->audit = NULL;
     if (a->tasks_left == 0)
@@ -204,19 +261,20 @@ void keeper_audit_end(struct keeper_peer *p)
 
 void keeper_audit_forget(struct keeper_copy *c)
 {
-    if (c->audit == NULL)
+    struct keeper_audit *a = keeper_chore_look(c)->audit;
+    if (a == NULL)
         return;
-    for (size_t i = 0; i < c->audit->count; i++) {
-        if (c->audit->items[i].copy == c)
-            c->audit->items[i].copy = NULL;
+    for (size_t i = 0; i < a->count; i++) {
+        if (item_copy(&a->items[i]) == c)
+            a->items[i].object = NULL;
     }
-    c->audit = NULL;
+    keeper_chore(c)->audit = NULL;
 }
 
 /* There is no verdict about @c; it is asked again. */
 static void no_verdict(struct keeper *k, struct keeper_copy *c)
 {
-    if (c->verify != NULL)
+    if (keeper_chore_look(c)->verify != NULL)
         keeper_verify_part(k, c, E_AGAIN);
     keeper_audit_plan(k, c);
 }
@@ -229,15 +287,18 @@ static void begin(struct keeper *k, struct keeper_peer *p)
     while (a->count < STORAGE_AUDIT_ITEMS_MAX && !list_empty(&p->ready)) {
         struct list *link = list_first(&p->ready);
         list_remove(link);
-        struct keeper_copy *c = container_of(link, struct keeper_copy, ready);
-        c->audit = a;
-        a->items[a->count].copy = c;
-        a->items[a->count].root = c->object->root->cid;
+        struct keeper_chore *chore =
+            container_of(link, struct keeper_chore, ready);
+        struct keeper_audit_item *item = &a->items[a->count];
+        chore->audit = a;
+        item->object = chore->object;
+        item->slot = chore->slot;
+        item->root = keeper_root(chore->object);
         struct keeper_task *t = audit_task(k, KEEPER_TASK_AUDIT_PICK, a);
         t->item = a->count++;
         struct keeper_out *out = keeper_emit(k, KEEPER_PICK);
         out->id = t->id;
-        out->root = c->object->root->cid;
+        out->root = item->root;
         out->blocks = 1;
     }
     a->picks_left = a->count;
@@ -259,7 +320,7 @@ static void drop_unpicked(struct keeper_audit *a)
 {
     size_t count = 0;
     for (size_t i = 0; i < a->count; i++) {
-        if (a->items[i].copy != NULL && a->items[i].is_picked)
+        if (a->items[i].object != NULL && a->items[i].is_picked)
             a->items[count++] = a->items[i];
     }
     a->count = count;
@@ -268,8 +329,8 @@ static void drop_unpicked(struct keeper_audit *a)
 static void give_up(struct keeper *k, struct keeper_audit *a)
 {
     for (size_t i = 0; i < a->count; i++) {
-        if (a->items[i].copy != NULL)
-            no_verdict(k, a->items[i].copy);
+        if (a->items[i].object != NULL)
+            no_verdict(k, item_copy(&a->items[i]));
     }
     end(a);
 }
@@ -318,8 +379,8 @@ static void send(struct keeper *k, struct keeper_audit *a)
 /* We have not got what we should judge by. */
 static void no_block_here(struct keeper *k, struct keeper_copy *c)
 {
-    struct keeper_object *o = c->object;
-    o->no_blocks_until = keeper_after(k, k->config.grace_ms);
+    struct keeper_object *o = keeper_object_of(c);
+    keeper_work(o)->no_blocks_until = keeper_after(k, k->config.grace_ms);
     if (o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD)
         keeper_mend(k, o);
     no_verdict(k, c);
@@ -329,13 +390,11 @@ static void audit_picked(struct keeper *k, struct keeper_audit *a, size_t item,
                          const struct cid *cids, size_t count)
 {
     struct keeper_audit_item *it = &a->items[item];
-    if (it->copy != NULL && count > 0) {
+    if (it->object != NULL && count > 0) {
         it->cid = cids[0];
         it->is_picked = true;
-    } else if (it->copy != NULL) {
-        it->copy->audit = NULL;
-        no_block_here(k, it->copy);
-        it->copy = NULL;
+    } else if (it->object != NULL) {
+        no_block_here(k, take_item(it));
     }
     if (--a->picks_left == 0)
         send(k, a);
@@ -370,19 +429,21 @@ static void passed(struct keeper *k, struct keeper_copy *c,
                    const struct keeper_audit *a)
 {
     k->stats.audits_passed++;
-    c->verified_ms = k->now.unix_ms;
-    c->passed_at = a->began;
+    c->verified_s = keeper_unix_32(k);
+    if (mtime_reached(a->began, keeper_look(keeper_object_of(c))->trim_began))
+        c->proved = true;
     c->seen = true;
     keeper_alive(k, c);
-    keeper_tell(k, KEEPER_EVENT_AUDIT_PASSED, c->object, c->peer);
-    if (c->verify != NULL)
+    keeper_tell(k, KEEPER_EVENT_AUDIT_PASSED, keeper_object_of(c), c->peer);
+    if (keeper_chore_look(c)->verify != NULL)
         keeper_verify_part(k, c, OK);
     uint64_t left_s =
         c->until_s > keeper_unix_s(k) ? c->until_s - keeper_unix_s(k) : 0;
     if (left_s < k->config.receipt_ms / 1000 / RENEW_PART)
-        (void)keeper_ask_status(k, c->object, c->peer); /* or next time */
+        (void)keeper_ask_status(k, keeper_object_of(c),
+                                c->peer); /* or next time */
     keeper_audit_plan(k, c);
-    keeper_touch(k, c->object);
+    keeper_touch(k, keeper_object_of(c));
 }
 
 /*
@@ -391,7 +452,7 @@ static void passed(struct keeper *k, struct keeper_copy *c,
  */
 static void failed(struct keeper *k, struct keeper_copy *c, enum err err)
 {
-    struct keeper_object *o = c->object;
+    struct keeper_object *o = keeper_object_of(c);
     k->stats.audits_failed++;
     o->urgent = true;
     keeper_lost_copy(k, c,
@@ -405,11 +466,9 @@ static void failed(struct keeper *k, struct keeper_copy *c, enum err err)
 
 static void judge_item(struct keeper *k, struct keeper_audit *a, size_t i)
 {
-    struct keeper_copy *c = a->items[i].copy;
+    struct keeper_copy *c = take_item(&a->items[i]);
     if (c == NULL)
         return;
-    c->audit = NULL;
-    a->items[i].copy = NULL;
     if (!a->own[i].present)
         no_block_here(k, c);
     else if (!a->answer[i].present)
@@ -455,12 +514,13 @@ static void take_renewed(struct keeper *k, const struct keeper_audit *a)
 {
     uint64_t before[STORAGE_AUDIT_ITEMS_MAX] = {0};
     for (size_t i = 0; i < a->count; i++)
-        before[i] = a->items[i].copy == NULL ? 0 : a->items[i].copy->seq;
+        before[i] =
+            a->items[i].object == NULL ? 0 : item_copy(&a->items[i])->seq;
     keeper_merge_receipts(k, NULL, a->peer);
     for (size_t i = 0; i < a->count; i++) {
-        const struct keeper_copy *c = a->items[i].copy;
+        const struct keeper_copy *c = item_copy(&a->items[i]);
         if (c != NULL && c->seq != before[i])
-            keeper_set_changed(k, c->object);
+            keeper_set_changed(k, keeper_object_of(c));
     }
 }
 
@@ -486,7 +546,8 @@ static void silence_ready(struct keeper *k, struct keeper_peer *p)
     while (!list_empty(&p->ready)) {
         struct list *link = list_first(&p->ready);
         list_remove(link);
-        keeper_silent(k, container_of(link, struct keeper_copy, ready));
+        keeper_silent(k, keeper_chore_copy(
+                             container_of(link, struct keeper_chore, ready)));
     }
 }
 
@@ -497,12 +558,9 @@ void keeper_audit_failed(struct keeper *k, struct keeper_task *t, enum err err)
         return;
     k->stats.audits_silent++;
     for (size_t i = 0; i < a->count; i++) {
-        struct keeper_copy *c = a->items[i].copy;
-        if (c == NULL)
-            continue;
-        c->audit = NULL;
-        a->items[i].copy = NULL;
-        keeper_silent(k, c);
+        struct keeper_copy *c = take_item(&a->items[i]);
+        if (c != NULL)
+            keeper_silent(k, c);
     }
     if (err != E_REFUSED)
         silence_ready(k, a->peer);
@@ -529,8 +587,8 @@ bool keeper_on_asked(struct keeper *k, const struct peer_id *peer,
 
 void keeper_verify_part(struct keeper *k, struct keeper_copy *c, enum err err)
 {
-    struct keeper_verify *v = c->verify;
-    c->verify = NULL;
+    struct keeper_verify *v = keeper_chore_look(c)->verify;
+    keeper_chore(c)->verify = NULL;
     if (err != OK && v->err != E_MISMATCH)
         v->err = err;
     if (--v->left > 0)
@@ -546,11 +604,7 @@ static struct keeper_object *any_object(const struct keeper *k,
                                         const struct cid *root)
 {
     struct keeper_object *o = keeper_object_own(k, root);
-    struct keeper_root *r = keeper_root_find(k, root);
-    if (o == NULL && r != NULL)
-        o = container_of(list_first(&r->objects), struct keeper_object,
-                         of_root);
-    return o;
+    return o != NULL ? o : keeper_index_root(&k->objects, root);
 }
 
 static size_t verifies_count(const struct keeper *k)
@@ -577,14 +631,15 @@ enum err keeper_verify(struct keeper *k, const struct cid *root,
     list_add_tail(&k->verifies, &v->link);
     *ret_job = v->job;
     uint32_t copies = 0;
-    list_for_each (link, &o->copies) {
-        struct keeper_copy *c = keeper_copy_of(link);
-        if (!keeper_counts(k, c) || c->peer == k->self || c->verify != NULL)
+    list_for_each_copy(c, o)
+    {
+        if (!keeper_counts(k, c) || c->peer == k->self ||
+            keeper_chore_look(c)->verify != NULL)
             continue;
-        c->verify = v;
+        keeper_chore(c)->verify = v;
         v->left++;
         copies++;
-        if (c->audit == NULL)
+        if (keeper_chore_look(c)->audit == NULL)
             keeper_audit_now(k, c);
     }
     if (copies == 0)

@@ -28,8 +28,8 @@ void keeper_out_begin(struct keeper *k, enum storage_message_type type,
     m->records_count = 0;
     if (o == NULL)
         return;
-    m->root = o->root->cid;
-    memcpy(m->owner, o->contract.record.owner, sizeof(m->owner));
+    m->root = keeper_root(o);
+    memcpy(m->owner, keeper_owner(k, o), sizeof(m->owner));
 }
 
 /*
@@ -67,21 +67,41 @@ void keeper_put_record(struct keeper *k, const struct checked_object *contract)
     k->out->record = scratch_part(&w, start);
 }
 
+/*
+ * The same fields and key give the same signature as before.
+ *
+ * Return: false for fields that never were in a receipt: the row was damaged.
+ */
+static bool sign_again(const struct keeper *k, struct storage_receipt *receipt)
+{
+    struct checked_receipt checked;
+    if (receipt_sign(receipt, k->key, &checked) != OK)
+        return false;
+    *receipt = checked.receipt;
+    return true;
+}
+
 static void put_receipt(struct keeper *k, const struct keeper_object *o,
                         const struct keeper_copy *c)
 {
     struct storage_message *m = k->out;
     if (m->receipts_count == STORAGE_RECEIPTS_BATCH_MAX)
         return;
-    struct storage_receipt receipt = {.root = o->root->cid,
+    const uint8_t *hash = keeper_hash_at(k, o, c->hash_index);
+    if (hash == NULL)
+        return; /* for a record that is long gone */
+    struct storage_receipt receipt = {.root = keeper_root(o),
                                       .holder = c->peer->id,
                                       .stored_s = c->stored_s,
                                       .until_s = c->until_s,
                                       .seq = c->seq};
     memcpy(receipt.network, k->network, sizeof(receipt.network));
-    memcpy(receipt.owner, o->contract.record.owner, sizeof(receipt.owner));
-    memcpy(receipt.record_hash, c->record_hash, sizeof(receipt.record_hash));
-    memcpy(receipt.sig, c->sig, sizeof(receipt.sig));
+    memcpy(receipt.owner, keeper_owner(k, o), sizeof(receipt.owner));
+    memcpy(receipt.record_hash, hash, sizeof(receipt.record_hash));
+    if (c->peer != k->self)
+        memcpy(receipt.sig, keeper_sig(c), sizeof(receipt.sig));
+    else if (!sign_again(k, &receipt))
+        return;
     struct wr w = scratch_wr(k);
     const uint8_t *start = w.pos;
     receipt_encode(&w, &receipt);
@@ -90,8 +110,8 @@ static void put_receipt(struct keeper *k, const struct keeper_object *o,
 
 void keeper_put_receipts(struct keeper *k, const struct keeper_object *o)
 {
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         if (keeper_counts(k, c) &&
             k->out->receipts_count < STORAGE_RECEIPTS_MAX)
             put_receipt(k, o, c);
@@ -100,8 +120,9 @@ void keeper_put_receipts(struct keeper *k, const struct keeper_object *o)
 
 void keeper_put_own_receipt(struct keeper *k, const struct keeper_object *o)
 {
-    if (o->self != NULL && o->self->has_receipt)
-        put_receipt(k, o, o->self);
+    const struct keeper_copy *self = keeper_self(o);
+    if (self != NULL && self->has_receipt)
+        put_receipt(k, o, self);
 }
 
 static struct buf *encode_out(struct keeper *k)
@@ -170,19 +191,23 @@ void keeper_notice(struct keeper *k, struct keeper_object *o,
 
 void keeper_send_receipt(struct keeper *k, struct keeper_object *o)
 {
-    if (o->placer == NULL) {
+    if (keeper_look(o)->placer == NULL) {
         keeper_set_changed(k, o);
         return;
     }
     keeper_out_begin(k, STORAGE_RECEIPT, NULL);
     keeper_put_own_receipt(k, o);
-    if (keeper_call(k, o->placer, o) == NULL)
+    if (keeper_call(k, keeper_look(o)->placer, o) == NULL)
         keeper_set_changed(k, o);
 }
 
 void keeper_set_changed(struct keeper *k, struct keeper_object *o)
 {
     o->set_generation++;
+    list_for_each_copy(c, o)
+    {
+        c->told = false;
+    }
     keeper_touch(k, o);
 }
 
@@ -192,19 +217,22 @@ void keeper_set_changed(struct keeper *k, struct keeper_object *o)
  */
 static bool is_to_be_told(const struct keeper *k, const struct keeper_copy *c)
 {
-    if (c->peer == k->self || c->telling ||
-        c->told >= c->object->set_generation)
+    if (c->peer == k->self || c->telling || c->told ||
+        keeper_object_of(c)->set_generation == 0)
         return false;
     return c->is_owner ? c->peer->connected : keeper_counts(k, c);
 }
 
 void keeper_tell_check(struct keeper *k, struct keeper_object *o)
 {
-    list_for_each (link, &o->copies) {
-        struct keeper_copy *c = keeper_copy_of(link);
-        if (!is_to_be_told(k, c) || !list_empty(&c->tell))
+    list_for_each_copy(c, o)
+    {
+        if (!is_to_be_told(k, c))
             continue;
-        list_add_tail(&c->peer->tell, &c->tell);
+        struct keeper_chore *chore = keeper_chore(c);
+        if (!list_empty(&chore->tell))
+            continue;
+        list_add_tail(&c->peer->tell, &chore->tell);
         keeper_tell_peer(k, c->peer);
     }
 }
@@ -213,7 +241,8 @@ static struct keeper_copy *next_tell(struct keeper *k, struct keeper_peer *p)
 {
     while (!list_empty(&p->tell)) {
         struct list *link = list_first(&p->tell);
-        struct keeper_copy *c = container_of(link, struct keeper_copy, tell);
+        struct keeper_copy *c =
+            keeper_chore_copy(container_of(link, struct keeper_chore, tell));
         list_remove(link);
         if (is_to_be_told(k, c))
             return c;
@@ -234,11 +263,12 @@ void keeper_tell_peer(struct keeper *k, struct keeper_peer *p)
         struct keeper_copy *c = next_tell(k, p);
         if (c == NULL)
             return;
-        keeper_out_begin(k, STORAGE_HOLDERS, c->object);
-        keeper_put_receipts(k, c->object);
-        struct keeper_task *t = keeper_call(k, p, c->object);
+        keeper_out_begin(k, STORAGE_HOLDERS, keeper_object_of(c));
+        struct keeper_object *o = keeper_object_of(c);
+        keeper_put_receipts(k, o);
+        struct keeper_task *t = keeper_call(k, p, o);
         assert(t != NULL);
-        t->generation = c->object->set_generation;
+        t->generation = o->set_generation;
         c->telling = true;
         p->tells++;
     }
@@ -250,9 +280,9 @@ static struct keeper_copy *copy_of_task(const struct keeper_task *t)
     if (t->object == NULL)
         return NULL;
     struct keeper_copy *c = keeper_copy_find(t->object, &t->peer->id);
-    if (c == NULL && t->object->owner != NULL &&
-        t->object->owner->peer == t->peer)
-        c = t->object->owner;
+    struct keeper_copy *owner = keeper_owner_copy(t->object);
+    if (c == NULL && owner != NULL && owner->peer == t->peer)
+        c = owner;
     return c;
 }
 
@@ -268,8 +298,8 @@ static struct keeper_copy *end_telling(const struct keeper_task *t)
 static void on_told(struct keeper *k, struct keeper_task *t)
 {
     struct keeper_copy *c = end_telling(t);
-    if (c != NULL && c->told < t->generation)
-        c->told = t->generation;
+    if (c != NULL && t->generation == t->object->set_generation)
+        c->told = true;
     keeper_tell_peer(k, t->peer);
 }
 
@@ -278,8 +308,8 @@ static void on_not_told(struct keeper *k, struct keeper_task *t)
     struct keeper_peer *p = t->peer;
     p->quiet_until = keeper_after(k, k->config.grace_ms / 4);
     struct keeper_copy *c = end_telling(t);
-    if (c != NULL && list_empty(&c->tell))
-        list_add_tail(&p->tell, &c->tell);
+    if (c != NULL && list_empty(&keeper_chore(c)->tell))
+        list_add_tail(&p->tell, &keeper_chore(c)->tell);
     keeper_heap_sooner(&k->heap, &p->timer, p->quiet_until);
 }
 
@@ -289,7 +319,7 @@ static void on_told_refused(struct keeper *k, struct keeper_task *t)
     struct keeper_copy *c = end_telling(t);
     if (c == NULL)
         return;
-    c->told = t->generation;
+    c->told = t->generation == t->object->set_generation;
     if (k->in->record.len > 0 &&
         keeper_merge_record(k, t->object, k->in->record, t->peer))
         return;
@@ -305,10 +335,20 @@ static void judge_suspect(struct keeper *k, struct keeper_copy *c)
         return;
     c->suspect = false;
     if (k->in->state == STORAGE_STATE_KEPT)
-        keeper_tell(k, KEEPER_EVENT_AUDIT_FAILED, c->object, c->peer)->err =
-            E_NOTFOUND;
+        keeper_tell(k, KEEPER_EVENT_AUDIT_FAILED, keeper_object_of(c), c->peer)
+            ->err = E_NOTFOUND;
     else
-        c->retry_at = keeper_after(k, k->config.grace_ms);
+        keeper_chore(c)->retry_at = keeper_after(k, k->config.grace_ms);
+}
+
+static void note_progress(const struct keeper *k, struct keeper_copy *c)
+{
+    const struct keeper_object *o = keeper_object_of(c);
+    struct keeper_chore *chore = keeper_chore(c);
+    uint64_t bytes = k->in->size_bytes;
+    uint64_t blocks = k->in->blocks;
+    chore->pulled_bytes = bytes < o->size_bytes ? bytes : o->size_bytes;
+    chore->pulled_blocks = blocks < o->blocks ? blocks : o->blocks;
 }
 
 static void on_state(struct keeper *k, struct keeper_task *t)
@@ -323,13 +363,16 @@ static void on_state(struct keeper *k, struct keeper_task *t)
     if (c == NULL || c->is_owner)
         return;
     judge_suspect(k, c);
-    c->talked_at = t->began;
-    c->polls_failed = 0;
+    if (mtime_reached(t->began, keeper_look(o)->trim_began))
+        c->talked = true;
+    if (c->has_chore)
+        keeper_chore(c)->polls_failed = 0;
     keeper_touch(k, o);
     switch (k->in->state) {
     case STORAGE_STATE_PULLING:
         if (c->state != KEEPER_HOLDER_PULLING && keeper_counts(k, c))
             keeper_lost_copy(k, c, 0);
+        note_progress(k, c);
         break;
     case STORAGE_STATE_KEPT:
         break;
@@ -347,7 +390,7 @@ static void on_state_failed(struct keeper *k, struct keeper_task *t)
     if (c == NULL || c->is_owner)
         return;
     if (c->state == KEEPER_HOLDER_PULLING &&
-        ++c->polls_failed >= KEEPER_POLLS_FAILED_MAX)
+        ++keeper_chore(c)->polls_failed >= KEEPER_POLLS_FAILED_MAX)
         keeper_lost_copy(k, c, k->config.grace_ms);
 }
 

@@ -4,20 +4,20 @@
 
 #include "base/mem.h"
 
-enum { ROOM_MIN = 64 };
+enum { ROOM_MIN = 64, PLACE_MAX = (1 << 30) - 1 };
 
 static bool is_before(const struct keeper_timer *a,
                       const struct keeper_timer *b)
 {
     if (a->at.ns != b->at.ns)
         return a->at.ns < b->at.ns;
-    return a->order < b->order;
+    return (uint32_t)(b->order - a->order) - 1 < UINT32_MAX / 2;
 }
 
 static void put_at(struct keeper_heap *h, size_t place, struct keeper_timer *t)
 {
     h->items[place - 1] = t;
-    t->place = (uint32_t)place;
+    t->place = (uint32_t)place & (uint32_t)PLACE_MAX;
 }
 
 static void sift_up(struct keeper_heap *h, struct keeper_timer *t)

@@ -17,16 +17,15 @@
 /** enum keeper_timer_kind - what a timer lies in. */
 enum keeper_timer_kind {
     KEEPER_TIMER_OBJECT,
-    KEEPER_TIMER_COPY,
     KEEPER_TIMER_PEER,
 };
 
 /** struct keeper_timer - private to the heap but for @kind. */
 struct keeper_timer {
     struct mtime at;
-    uint64_t order;
-    uint32_t place; /* in the heap, from 1; 0: not set */
-    enum keeper_timer_kind kind;
+    uint32_t order;      /* counts the sets, modulo 2^32 */
+    uint32_t place : 30; /* in the heap, from 1; 0: not set */
+    uint32_t kind : 2;   /* enum keeper_timer_kind */
 };
 
 /** struct keeper_heap - zeroed: no timers. */
@@ -34,7 +33,7 @@ struct keeper_heap {
     struct keeper_timer **items; /* private */
     size_t count;
     size_t room;     /* private */
-    uint64_t orders; /* private */
+    uint32_t orders; /* private */
 };
 
 /** keeper_heap_release - free the table; timers are untouched. */

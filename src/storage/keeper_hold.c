@@ -44,6 +44,16 @@ static bool fits(uint64_t all, uint64_t used, uint64_t more)
     return used <= all && more <= all - used;
 }
 
+/* So many keep the same root that looking through them would be slow. */
+static bool is_crowded(const struct keeper *k, const struct cid *root)
+{
+    size_t count = 0;
+    for (const struct keeper_object *o = keeper_index_root(&k->objects, root);
+         o != NULL; o = keeper_index_same(o))
+        count++;
+    return count >= KEEPER_ROOT_OWNERS_MAX;
+}
+
 /* Whether @contract may be taken; OTHER means yes. */
 static enum storage_reason why_not(struct keeper *k,
                                    const struct keeper_peer *from,
@@ -64,7 +74,8 @@ static enum storage_reason why_not(struct keeper *k,
     if (!fits(offer, k->promised_bytes, size) ||
         k->objects.count >= k->config.objects_max)
         return STORAGE_REASON_SPACE;
-    if (!fits(offer / OWNER_SHARE, owner->owned_bytes, size))
+    if (is_crowded(k, &contract->record.root) ||
+        !fits(offer / OWNER_SHARE, owner->owned_bytes, size))
         return STORAGE_REASON_QUOTA;
     if (group != 0 && !fits(offer / GROUP_SHARE, group_bytes(k, group), size))
         return STORAGE_REASON_QUOTA;
@@ -75,15 +86,17 @@ static void set_placer(struct keeper *k, struct keeper_object *o,
                        struct keeper_peer *from)
 {
     keeper_peer_ref(from);
-    if (o->placer != NULL)
-        keeper_peer_unref(k, o->placer);
-    o->placer = from;
+    struct keeper_work *w = keeper_work(o);
+    if (w->placer != NULL)
+        keeper_peer_unref(k, w->placer);
+    w->placer = from;
 }
 
 static void begin_pull(struct keeper *k, struct keeper_object *o)
 {
-    if (o->pull == NULL && list_empty(&o->pulling))
-        list_add_tail(&k->pulls, &o->pulling);
+    struct keeper_work *w = keeper_work(o);
+    if (w->pull == NULL && list_empty(&w->pulling))
+        list_add_tail(&k->pulls, &w->pulling);
 }
 
 static void begin_holding(struct keeper *k, struct keeper_object *o,
@@ -91,7 +104,8 @@ static void begin_holding(struct keeper *k, struct keeper_object *o,
 {
     set_placer(k, o, from);
     o->phase = KEEPER_PHASE_PULLING;
-    o->group = group_of(o->owner->peer, from);
+    struct keeper_peer *owner = keeper_owner_peer(k, o);
+    owner->owned_group = group_of(owner, from);
     keeper_promise(k, o, true);
     keeper_merge_receipts(k, o, from);
     begin_pull(k, o);
@@ -105,11 +119,11 @@ static void begin_holding(struct keeper *k, struct keeper_object *o,
 static void revive(struct keeper *k, struct keeper_object *o,
                    const struct checked_object *contract)
 {
-    o->contract = *contract;
-    o->has_previous = false;
-    if (o->self == NULL)
-        o->self = keeper_copy_add(k, o, k->self, KEEPER_HOLDER_PULLING);
-    assert(o->self != NULL); /* a tombstone has no copies */
+    keeper_past_forget(o);
+    keeper_set_record(o, &contract->record);
+    if (keeper_self(o) == NULL)
+        (void)keeper_copy_add(k, o, k->self, KEEPER_HOLDER_PULLING);
+    assert(keeper_self(o) != NULL); /* a tombstone has no copies */
 }
 
 static void take_new(struct keeper *k, struct keeper_peer *from, uint64_t id,
@@ -143,21 +157,20 @@ static void offer_known(struct keeper *k, struct keeper_object *o,
                         struct keeper_peer *from, uint64_t id,
                         const struct checked_object *contract)
 {
-    bool is_same =
-        memcmp(contract->hash, o->contract.hash, OBJECT_HASH_BYTES) == 0;
+    bool is_same = keeper_hash_index(k, o, contract->hash) == 0;
     if (o->role == KEEPER_OWNER) {
         keeper_refuse(k, id, STORAGE_REASON_POLICY, NULL);
         return;
     }
-    if (!is_same && !object_supersedes(contract, &o->contract)) {
-        keeper_refuse(k, id, STORAGE_REASON_STALE, &o->contract);
+    if (!is_same && !object_supersedes(contract, keeper_contract(k, o))) {
+        keeper_refuse(k, id, STORAGE_REASON_STALE, keeper_contract(k, o));
         return;
     }
     if (o->phase == KEEPER_PHASE_TOMB) {
         take_new(k, from, id, contract);
         return;
     }
-    uint64_t old_bytes = o->contract.record.size_bytes;
+    uint64_t old_bytes = o->size_bytes;
     uint64_t bytes = contract->record.size_bytes;
     if (bytes > old_bytes &&
         !fits(k->config.offer_bytes, k->promised_bytes, bytes - old_bytes)) {
@@ -222,11 +235,10 @@ void keeper_serve_release(struct keeper *k, struct keeper_peer *from,
         keeper_refuse(k, id, STORAGE_REASON_UNKNOWN, NULL);
         return;
     }
-    if (object_supersedes(&contract, &o->contract)) {
+    if (object_supersedes(&contract, keeper_contract(k, o))) {
         keeper_adopt(k, o, &contract);
-    } else if (memcmp(contract.hash, o->contract.hash, OBJECT_HASH_BYTES) !=
-               0) {
-        keeper_refuse(k, id, STORAGE_REASON_STALE, &o->contract);
+    } else if (keeper_hash_index(k, o, contract.hash) != 0) {
+        keeper_refuse(k, id, STORAGE_REASON_STALE, keeper_contract(k, o));
         return;
     }
     keeper_row_wait(k, o, id, STORAGE_OK);
@@ -234,19 +246,21 @@ void keeper_serve_release(struct keeper *k, struct keeper_peer *from,
 
 static void cancel_pull(struct keeper *k, struct keeper_object *o)
 {
-    list_remove(&o->pulling);
-    if (o->pull == NULL)
+    struct keeper_work *w = keeper_work(o);
+    list_remove(&w->pulling);
+    if (w->pull == NULL)
         return;
-    keeper_emit(k, KEEPER_PULL_CANCEL)->id = o->pull->id;
-    keeper_task_free(k, o->pull);
-    o->pull = NULL;
+    keeper_emit(k, KEEPER_PULL_CANCEL)->id = w->pull->id;
+    keeper_task_free(k, w->pull);
+    w->pull = NULL;
     k->pulls_count--;
 }
 
 static void drop_copies(struct keeper *k, struct keeper_object *o)
 {
-    list_for_each_safe (link, &o->copies) {
-        struct keeper_copy *c = keeper_copy_of(link);
+    struct keeper_copy *next = NULL;
+    for (struct keeper_copy *c = keeper_first(o); c != NULL; c = next) {
+        next = keeper_after_copy(c);
         if (!c->is_owner)
             keeper_copy_free(k, c);
     }
@@ -268,19 +282,17 @@ static void bury(struct keeper *k, struct keeper_object *o)
     keeper_tell(k, KEEPER_EVENT_RELEASED, o, NULL);
 }
 
-static void begin_release(struct keeper *k, struct keeper_object *o,
-                          uint32_t delay_s)
+static void begin_release(struct keeper *k, struct keeper_object *o)
 {
     switch (o->phase) {
     case KEEPER_PHASE_HELD:
         o->phase = KEEPER_PHASE_RELEASING;
-        o->release_at_s = keeper_unix_s(k) + delay_s;
         break;
     case KEEPER_PHASE_PULLING:
     case KEEPER_PHASE_KEEPING:
         o->phase = KEEPER_PHASE_RELEASING; /* nobody waits for a receipt */
         k->stats.held++;
-        o->release_at_s = keeper_unix_s(k);
+        o->past->until_s = 0;
         break;
     case KEEPER_PHASE_RELEASING:
     case KEEPER_PHASE_TOMB:
@@ -291,28 +303,26 @@ static void begin_release(struct keeper *k, struct keeper_object *o,
 void keeper_adopt(struct keeper *k, struct keeper_object *o,
                   const struct checked_object *contract)
 {
-    uint32_t delay_s = o->contract.record.policy.release_delay_s;
-    bool was_release = object_is_release(&o->contract.record);
     bool is_release = object_is_release(&contract->record);
     bool promised = o->promised;
     if (promised)
         keeper_promise(k, o, false);
-    o->has_previous = !was_release;
-    memcpy(o->previous_hash, o->contract.hash, sizeof(o->previous_hash));
-    if (contract->record.policy.copies > o->contract.record.policy.copies)
+    keeper_past_replace(k, o, &contract->record);
+    if (contract->record.policy.copies > o->policy.copies)
         o->was_full = false;
-    o->contract = *contract;
+    keeper_set_record(o, &contract->record);
     if (promised)
         keeper_promise(k, o, true);
-    o->is_trimming = false;
+    if (o->work != NULL)
+        o->work->is_trimming = false;
     keeper_row_change(k, o);
     if (o->role == KEEPER_OWNER)
         return;
     if (is_release)
-        begin_release(k, o, delay_s);
+        begin_release(k, o);
     else if (o->phase == KEEPER_PHASE_RELEASING)
         o->phase = KEEPER_PHASE_HELD;
-    if (o->phase == KEEPER_PHASE_HELD && o->self->has_receipt)
+    if (o->phase == KEEPER_PHASE_HELD && keeper_self(o)->has_receipt)
         keeper_sign_own(k, o);
 }
 
@@ -320,13 +330,13 @@ static size_t pull_sources(struct keeper *k, const struct keeper_object *o,
                            struct peer_id *dst)
 {
     size_t count = 0;
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         if (c->peer != k->self && (c->is_owner || keeper_counts(k, c)))
             dst[count++] = c->peer->id;
     }
-    if (o->placer != NULL)
-        dst[count++] = o->placer->id;
+    if (keeper_look(o)->placer != NULL)
+        dst[count++] = keeper_look(o)->placer->id;
     return count;
 }
 
@@ -335,17 +345,20 @@ void keeper_pull_next(struct keeper *k)
     while (k->pulls_count < k->config.pulls_max && !list_empty(&k->pulls)) {
         struct list *link = list_first(&k->pulls);
         list_remove(link);
-        struct keeper_object *o =
-            container_of(link, struct keeper_object, pulling);
-        o->pull = keeper_task_new(k, KEEPER_TASK_PULL, o, NULL);
-        o->pulled_at = k->now.mono;
+        struct keeper_work *w = container_of(link, struct keeper_work, pulling);
+        struct keeper_object *o = w->object;
+        w->pull = keeper_task_new(k, KEEPER_TASK_PULL, o, NULL);
+        w->pulled_at = k->now.mono;
+        w->pulled_bytes = 0;
+        w->pulled_blocks = 0;
         k->pulls_count++;
         struct keeper_out *out = keeper_emit(k, KEEPER_PULL);
-        out->id = o->pull->id;
-        out->root = o->root->cid;
-        out->size_bytes = o->contract.record.size_bytes;
-        out->blocks = o->contract.record.blocks;
-        out->peers = mem_zalloc(o->copies_count + 1, sizeof(*out->peers));
+        out->id = w->pull->id;
+        out->root = keeper_root(o);
+        out->size_bytes = o->size_bytes;
+        out->blocks = o->blocks;
+        out->peers =
+            mem_zalloc((size_t)o->copies_count + 1, sizeof(*out->peers));
         out->peers_count = pull_sources(k, o, out->peers);
         keeper_wake(k, o, keeper_after(k, k->config.pull_ms));
     }
@@ -353,9 +366,9 @@ void keeper_pull_next(struct keeper *k)
 
 void keeper_mend(struct keeper *k, struct keeper_object *o)
 {
-    if (o->mending)
+    if (keeper_look(o)->mending)
         return;
-    o->mending = true;
+    keeper_work(o)->mending = true;
     begin_pull(k, o);
     keeper_touch(k, o);
 }
@@ -375,14 +388,15 @@ static enum storage_reason reason_of(enum err err)
 static void pull_failed(struct keeper *k, struct keeper_object *o, enum err err)
 {
     struct keeper_out *event =
-        keeper_tell(k, KEEPER_EVENT_PULL_FAILED, o, o->placer);
+        keeper_tell(k, KEEPER_EVENT_PULL_FAILED, o, keeper_look(o)->placer);
     event->err = err;
-    if (o->mending) {
-        o->mending = false; /* the next audit that finds it asks again */
+    if (keeper_look(o)->mending) {
+        keeper_work(o)->mending =
+            false; /* the next audit that finds it asks again */
         return;
     }
-    if (o->placer != NULL)
-        keeper_notice(k, o, o->placer, reason_of(err));
+    if (keeper_look(o)->placer != NULL)
+        keeper_notice(k, o, keeper_look(o)->placer, reason_of(err));
     keeper_row_remove(k, o);
     keeper_object_free(k, o);
 }
@@ -392,11 +406,10 @@ static void begin_keeping(struct keeper *k, struct keeper_object *o)
 {
     o->phase = KEEPER_PHASE_KEEPING;
     keeper_count_root(k, o, true);
-    o->root->counted = true;
     struct keeper_task *t = keeper_task_new(k, KEEPER_TASK_KEEP, o, NULL);
     struct keeper_out *out = keeper_emit(k, KEEPER_KEEP);
     out->id = t->id;
-    out->root = o->root->cid;
+    out->root = keeper_root(o);
 }
 
 void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
@@ -407,13 +420,12 @@ void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
     if (t == NULL)
         return;
     struct keeper_object *o = t->object;
-    assert(o != NULL && o->pull == t); /* else it was cancelled */
-    o->pull = NULL;
+    assert(o != NULL && keeper_look(o)->pull == t); /* else it was cancelled */
+    keeper_work(o)->pull = NULL;
     k->pulls_count--;
     keeper_task_free(k, t);
-    const struct object_record *record = &o->contract.record;
-    if (err == OK && !object_is_release(record) &&
-        (bytes > record->size_bytes || blocks > record->blocks))
+    if (err == OK && !keeper_is_release(o) &&
+        (bytes > o->size_bytes || blocks > o->blocks))
         err = E_LIMIT;
     keeper_touch(k, o);
     if (err != OK)
@@ -421,7 +433,7 @@ void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
     else if (o->phase == KEEPER_PHASE_PULLING)
         begin_keeping(k, o);
     else
-        o->mending = false;
+        keeper_work(o)->mending = false;
     keeper_settle(k);
 }
 
@@ -431,7 +443,21 @@ void keeper_on_pull_progress(struct keeper *k, uint64_t id,
     k->now = now;
     struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_PULL);
     if (t != NULL && t->object != NULL)
-        t->object->pulled_at = now.mono;
+        keeper_work(t->object)->pulled_at = now.mono;
+}
+
+void keeper_on_pull_counted(struct keeper *k, uint64_t id, uint64_t bytes,
+                            uint64_t blocks, struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_PULL);
+    if (t == NULL || t->object == NULL)
+        return;
+    struct keeper_object *o = t->object;
+    struct keeper_work *w = keeper_work(o);
+    w->pulled_at = now.mono;
+    w->pulled_bytes = bytes < o->size_bytes ? bytes : o->size_bytes;
+    w->pulled_blocks = blocks < o->blocks ? blocks : o->blocks;
 }
 
 void keeper_on_kept(struct keeper *k, uint64_t id, enum err err,
@@ -453,9 +479,9 @@ void keeper_on_kept(struct keeper *k, uint64_t id, enum err err,
     if (o->phase == KEEPER_PHASE_KEEPING) {
         o->phase = KEEPER_PHASE_HELD;
         k->stats.held++;
-        o->self->stored_s = keeper_unix_s(k);
+        keeper_self(o)->stored_s = keeper_unix_32(k);
         keeper_row_change(k, o);
-        o->held_generation = o->row_generation;
+        keeper_work(o)->held_generation = keeper_look(o)->row_generation;
     }
     keeper_touch(k, o);
     keeper_settle(k);
@@ -463,42 +489,46 @@ void keeper_on_kept(struct keeper *k, uint64_t id, enum err err,
 
 void keeper_sign_own(struct keeper *k, struct keeper_object *o)
 {
-    struct keeper_copy *c = o->self;
-    struct storage_receipt receipt = {.root = o->root->cid,
+    struct keeper_copy *c = keeper_self(o);
+    struct storage_receipt receipt = {.root = keeper_root(o),
                                       .stored_s = c->stored_s};
     memcpy(receipt.network, k->network, sizeof(receipt.network));
-    memcpy(receipt.owner, o->contract.record.owner, sizeof(receipt.owner));
-    memcpy(receipt.record_hash, o->contract.hash, OBJECT_HASH_BYTES);
+    memcpy(receipt.owner, keeper_owner(k, o), sizeof(receipt.owner));
+    memcpy(receipt.record_hash, keeper_contract(k, o)->hash, OBJECT_HASH_BYTES);
     receipt.seq = c->seq < k->now.unix_ms ? k->now.unix_ms : c->seq + 1;
     receipt.until_s = keeper_unix_s(k) + k->config.receipt_ms / 1000;
     struct checked_receipt checked;
-    if (receipt_sign(&receipt, k->key, &checked) != OK)
+    if (receipt.until_s > UINT32_MAX ||
+        receipt_sign(&receipt, k->key, &checked) != OK)
         return; /* a clock that stands before what it said once */
     c->has_receipt = true;
-    c->until_s = receipt.until_s;
+    c->until_s = (uint32_t)receipt.until_s;
     c->seq = receipt.seq;
-    memcpy(c->record_hash, receipt.record_hash, sizeof(c->record_hash));
-    memcpy(c->sig, checked.receipt.sig, sizeof(c->sig));
+    c->hash_index = 0;
     keeper_copy_set(k, c, KEEPER_HOLDER_STORED);
     keeper_row_change(k, o);
 }
 
 void keeper_own_stored(struct keeper *k, struct keeper_object *o)
 {
-    if (o->phase != KEEPER_PHASE_HELD || o->self->has_receipt ||
-        o->row_written < o->held_generation)
+    if (o->phase != KEEPER_PHASE_HELD || keeper_self(o)->has_receipt ||
+        !o->on_disk ||
+        keeper_look(o)->row_written < keeper_look(o)->held_generation)
         return;
     keeper_sign_own(k, o);
-    keeper_tell(k, KEEPER_EVENT_HELD, o, o->placer);
+    keeper_tell(k, KEEPER_EVENT_HELD, o, keeper_look(o)->placer);
     keeper_send_receipt(k, o);
+    struct keeper_work *w = keeper_work(o);
+    if (w->placer != NULL)
+        keeper_peer_unref(k, w->placer);
+    w->placer = NULL;
 }
 
 void keeper_cancel_pulls(struct keeper *k)
 {
-    struct map_node *next = NULL;
-    for (struct map_node *it = map_first(&k->objects); it != NULL; it = next) {
-        next = map_next(&k->objects, it);
-        struct keeper_object *o = container_of(it, struct keeper_object, node);
+    struct keeper_object *o = NULL;
+    for (uint64_t id = 0; (o = keeper_index_after(&k->objects, id)) != NULL;) {
+        id = o->id;
         if (o->role != KEEPER_HOLDER || (o->phase != KEEPER_PHASE_PULLING &&
                                          o->phase != KEEPER_PHASE_KEEPING))
             continue;
@@ -514,8 +544,8 @@ void keeper_let_go(struct keeper *k, struct keeper_object *o,
     event->err = reason == STORAGE_REASON_EXPIRED   ? E_TIMEOUT
                  : reason == STORAGE_REASON_SURPLUS ? E_EXISTS
                                                     : E_CLOSED;
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         bool tells = c->is_owner ? c->peer->connected : keeper_counts(k, c);
         if (c->peer != k->self && tells && reason != STORAGE_REASON_EXPIRED)
             keeper_notice(k, o, c->peer, reason);
@@ -528,14 +558,15 @@ void keeper_let_go(struct keeper *k, struct keeper_object *o,
 /* The pull stands still, or nobody keeps the record any more. */
 static bool check_pull(struct keeper *k, struct keeper_object *o)
 {
-    if (o->pull == NULL)
+    if (keeper_look(o)->pull == NULL)
         return true;
-    struct mtime until = mtime_add_ms(o->pulled_at, k->config.pull_ms);
+    struct mtime until =
+        mtime_add_ms(keeper_look(o)->pulled_at, k->config.pull_ms);
     if (!mtime_reached(k->now.mono, until)) {
         keeper_wake(k, o, until);
         return true;
     }
-    bool is_mending = o->mending;
+    bool is_mending = keeper_look(o)->mending;
     cancel_pull(k, o);
     pull_failed(k, o, E_TIMEOUT);
     return is_mending;
@@ -543,13 +574,13 @@ static bool check_pull(struct keeper *k, struct keeper_object *o)
 
 static bool check_held(struct keeper *k, struct keeper_object *o)
 {
-    struct keeper_copy *self = o->self;
-    if (!self->has_receipt)
-        return true; /* the row is being written */
+    struct keeper_copy *self = keeper_self(o);
+    if (!self->has_receipt) {
+        keeper_own_stored(k, o); /* unless the row is being written */
+        return true;
+    }
     uint64_t renew_s = self->until_s - k->config.receipt_ms / 4000;
-    bool is_other =
-        memcmp(self->record_hash, o->contract.hash, OBJECT_HASH_BYTES) != 0;
-    if (renew_s <= keeper_unix_s(k) || is_other) {
+    if (renew_s <= keeper_unix_s(k) || self->hash_index != 0) {
         keeper_sign_own(k, o);
         keeper_set_changed(k, o);
     }
@@ -564,7 +595,8 @@ static bool check_held(struct keeper *k, struct keeper_object *o)
 
 bool keeper_hold_check(struct keeper *k, struct keeper_object *o)
 {
-    uint64_t expires_s = o->contract.record.expires_s;
+    bool waits = keeper_past_waits(k, o);
+    uint64_t expires_s = keeper_kept_expires_s(o);
     if (expires_s <= keeper_unix_s(k)) {
         keeper_let_go(k, o, STORAGE_REASON_EXPIRED);
         return false;
@@ -577,10 +609,8 @@ bool keeper_hold_check(struct keeper *k, struct keeper_object *o)
         begin_pull(k, o); /* also after a restart */
         break;
     case KEEPER_PHASE_RELEASING:
-        if (o->release_at_s <= keeper_unix_s(k))
+        if (!waits)
             bury(k, o);
-        else
-            keeper_wake_unix(k, o, o->release_at_s);
         break;
     case KEEPER_PHASE_HELD:
         return check_held(k, o);

@@ -106,13 +106,13 @@ static struct proofs count_proofs(const struct keeper *k,
                                   const struct keeper_object *o)
 {
     struct proofs p = {.all_told = true};
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         if (!keeper_is_well(k, c))
             continue;
         p.verified += c->state == KEEPER_HOLDER_VERIFIED;
         p.safe += c->state == KEEPER_HOLDER_VERIFIED && c->seen;
-        if (c->told < o->set_generation)
+        if (!c->told && o->set_generation > 0)
             p.all_told = false;
     }
     return p;
@@ -135,57 +135,66 @@ enum keeper_state keeper_state_of(const struct keeper *k,
         return live > 0 ? KEEPER_DEGRADED : KEEPER_LOST;
     if (live > 0)
         return KEEPER_PARTIAL;
-    return o->placing > 0 ? KEEPER_ANNOUNCED : KEEPER_LOCAL;
+    return keeper_look(o)->placing > 0 ? KEEPER_ANNOUNCED : KEEPER_LOCAL;
+}
+
+static void list_progress(const struct keeper_object *o,
+                          const struct keeper_copy *c,
+                          struct keeper_holder_status *h)
+{
+    if (c->has_receipt) {
+        h->pulled_bytes = o->size_bytes;
+        h->pulled_blocks = o->blocks;
+    } else if (c->state == KEEPER_HOLDER_PULLING) {
+        const struct keeper_work *w = keeper_look(o);
+        const struct keeper_chore *chore = keeper_chore_look(c);
+        bool is_self = c == keeper_self(o);
+        h->pulled_bytes = is_self ? w->pulled_bytes : chore->pulled_bytes;
+        h->pulled_blocks = is_self ? w->pulled_blocks : chore->pulled_blocks;
+    }
 }
 
 static void list_holders(const struct keeper_object *o, struct keeper_status *s)
 {
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         if (c->is_owner || s->holders_count == KEEPER_HOLDERS_MAX)
             continue;
         struct keeper_holder_status *h = &s->holders[s->holders_count++];
         h->peer = c->peer->id;
         h->state = c->state;
-        h->since_ms = c->since_ms;
-        h->last_verified_ms = c->verified_ms;
-        h->until_ms = c->has_receipt ? c->until_s * 1000 : 0;
+        h->since_ms = UINT64_C(1000) * c->since_s;
+        h->last_verified_ms = UINT64_C(1000) * c->verified_s;
+        h->until_ms = c->has_receipt ? UINT64_C(1000) * c->until_s : 0;
+        list_progress(o, c, h);
     }
-}
-
-static struct peer_id owner_of(const struct keeper_object *o)
-{
-    struct pubkey key = {
-        .type = KEY_ED25519,
-        .data = {.p = o->contract.record.owner, .len = OBJECT_OWNER_BYTES}};
-    return peer_id_of_pubkey(&key);
 }
 
 static void fill_status(const struct keeper *k, const struct keeper_object *o,
                         struct keeper_status *s)
 {
-    const struct object_record *record = &o->contract.record;
     memset(s, 0, sizeof(*s));
     s->id = o->id;
-    s->root = o->root->cid;
-    s->owner = owner_of(o);
+    s->root = keeper_root(o);
+    s->owner = keeper_owner_peer(k, o)->id;
     s->role = o->role;
     s->state = keeper_state_of(k, o);
     s->kept = o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD;
-    s->partial = o->is_starved;
+    s->partial = keeper_look(o)->is_starved;
     keeper_mark_uses(k, o);
     s->tier = placement_tier_of(k->candidates, k->candidates_count, k->uses);
     s->copies_wanted = keeper_wanted(o);
     s->copies_stored = keeper_live(k, o);
     s->copies_verified = count_proofs(k, o).verified;
-    s->size_bytes = record->size_bytes;
-    s->blocks = record->blocks;
-    s->created_ms = record->created_s * 1000;
-    s->expires_ms = record->expires_s * 1000;
-    s->seq = record->seq;
-    s->release_delay_s = record->policy.release_delay_s;
-    s->name_len = record->name_len;
-    memcpy(s->name, record->name, record->name_len);
+    s->size_bytes = o->size_bytes;
+    s->blocks = o->blocks;
+    s->created_ms = o->created_s * 1000;
+    s->expires_ms = o->expires_s * 1000;
+    s->seq = o->seq;
+    s->release_delay_s = o->policy.release_delay_s;
+    s->name_len = o->name_len;
+    if (o->name_len > 0)
+        memcpy(s->name, o->name, o->name_len);
     list_holders(o, s);
 }
 
@@ -200,15 +209,10 @@ enum err keeper_status(struct keeper *k, const struct cid *root,
 {
     k->now = now;
     const struct keeper_object *o = keeper_object_own(k, root);
-    struct keeper_root *r = keeper_root_find(k, root);
-    if (r == NULL)
-        return E_NOTFOUND;
-    list_for_each (link, &r->objects) {
-        const struct keeper_object *other =
-            container_of(link, struct keeper_object, of_root);
-        if (o == NULL && is_shown(other))
-            o = other;
-    }
+    if (o == NULL)
+        o = keeper_index_root(&k->objects, root);
+    while (o != NULL && !is_shown(o))
+        o = keeper_index_same(o);
     if (o == NULL)
         return E_NOTFOUND;
     fill_status(k, o, ret_status);
@@ -220,22 +224,22 @@ size_t keeper_list(struct keeper *k, uint64_t after, struct keeper_now now,
 {
     k->now = now;
     size_t count = 0;
-    map_for_each (it, &k->objects) {
-        const struct keeper_object *o =
-            container_of(it, struct keeper_object, node);
-        if (o->id <= after || !is_shown(o))
-            continue;
-        if (count == max)
-            break;
-        fill_status(k, o, &dst[count++]);
+    const struct keeper_object *o = NULL;
+    while (count < max &&
+           (o = keeper_index_after(&k->objects, after)) != NULL) {
+        after = o->id;
+        if (is_shown(o))
+            fill_status(k, o, &dst[count++]);
     }
     return count;
 }
 
 bool keeper_kept(const struct keeper *k, const struct cid *root)
 {
-    const struct keeper_root *r = keeper_root_find(k, root);
-    return r != NULL && r->kept > 0;
+    const struct keeper_object *o = keeper_index_root(&k->objects, root);
+    while (o != NULL && !o->counted)
+        o = keeper_index_same(o);
+    return o != NULL;
 }
 
 struct keeper_stats keeper_get_stats(const struct keeper *k)

@@ -17,32 +17,25 @@ void keeper_lost_copy(struct keeper *k, struct keeper_copy *c,
     if (c->is_owner || c->peer == k->self)
         return;
     keeper_copy_set(k, c, KEEPER_HOLDER_FAILED);
-    c->retry_at = keeper_after(k, retry_ms);
+    keeper_chore(c)->retry_at = keeper_after(k, retry_ms);
     c->has_receipt = false;
     c->updating = false;
     c->fetched = false;
-    keeper_heap_unset(&k->heap, &c->timer);
-    list_remove(&c->ready);
-    if (c->verify != NULL)
+    c->due = MTIME_NEVER;
+    keeper_unready(c);
+    if (keeper_chore_look(c)->verify != NULL)
         keeper_verify_part(k, c, E_MISMATCH);
-    keeper_row_change(k, c->object);
+    keeper_row_change(k, keeper_object_of(c));
 }
 
-static bool is_same_object(const struct keeper_object *o,
+static bool is_same_object(const struct keeper *k,
+                           const struct keeper_object *o,
                            const struct cid *root,
                            const uint8_t owner[static OBJECT_OWNER_BYTES])
 {
-    return cid_eq(&o->root->cid, root) &&
-           memcmp(o->contract.record.owner, owner, OBJECT_OWNER_BYTES) == 0;
-}
-
-static bool is_known_hash(const struct keeper_object *o,
-                          const uint8_t hash[static OBJECT_HASH_BYTES])
-{
-    if (memcmp(hash, o->contract.hash, OBJECT_HASH_BYTES) == 0)
-        return true;
-    return o->has_previous &&
-           memcmp(hash, o->previous_hash, OBJECT_HASH_BYTES) == 0;
+    struct cid own = keeper_root(o);
+    return cid_eq(&own, root) &&
+           memcmp(keeper_owner(k, o), owner, OBJECT_OWNER_BYTES) == 0;
 }
 
 /* The receipt is for a record that we do not know: maybe a newer one. */
@@ -50,9 +43,9 @@ static void ask_record(struct keeper *k, struct keeper_object *o,
                        struct keeper_peer *from)
 {
     if (from == NULL || from == k->self ||
-        !mtime_reached(k->now.mono, o->ask_at))
+        !mtime_reached(k->now.mono, keeper_look(o)->ask_at))
         return;
-    o->ask_at = keeper_after(k, k->config.request_ms);
+    keeper_work(o)->ask_at = keeper_after(k, k->config.request_ms);
     (void)keeper_ask_status(k, o, from); /* else with the next receipt */
 }
 
@@ -60,11 +53,10 @@ static void set_receipt(struct keeper_copy *c,
                         const struct storage_receipt *receipt)
 {
     c->has_receipt = true;
-    c->stored_s = receipt->stored_s;
-    c->until_s = receipt->until_s;
+    c->stored_s = (uint32_t)receipt->stored_s;
+    c->until_s = (uint32_t)receipt->until_s;
     c->seq = receipt->seq;
-    memcpy(c->record_hash, receipt->record_hash, sizeof(c->record_hash));
-    memcpy(c->sig, receipt->sig, sizeof(c->sig));
+    memcpy(keeper_sig(c), receipt->sig, sizeof(receipt->sig));
 }
 
 /* How a copy is seen after its receipt came from @from. */
@@ -79,7 +71,7 @@ static void receipt_taken(struct keeper *k, struct keeper_copy *c,
         keeper_audit_plan(k, c);
         break;
     case KEEPER_HOLDER_GONE:
-        if (c->seq <= c->since_ms)
+        if (c->seq <= UINT64_C(1000) * c->since_s + 999)
             break; /* an old word of one that was given up since */
         keeper_copy_set(k, c, KEEPER_HOLDER_STORED);
         keeper_audit_plan(k, c);
@@ -98,7 +90,7 @@ static void receipt_taken(struct keeper *k, struct keeper_copy *c,
 
 static void take_receipt(struct keeper *k, struct keeper_object *o,
                          const struct storage_receipt *receipt,
-                         struct keeper_peer *from)
+                         uint8_t hash_index, struct keeper_peer *from)
 {
     struct keeper_copy *c = keeper_copy_find(o, &receipt->holder);
     bool is_new = c == NULL;
@@ -114,6 +106,7 @@ static void take_receipt(struct keeper *k, struct keeper_object *o,
     }
     bool counted = !is_new && keeper_counts(k, c);
     set_receipt(c, receipt);
+    c->hash_index = hash_index;
     receipt_taken(k, c, from);
     if (is_new)
         keeper_audit_plan(k, c);
@@ -144,18 +137,19 @@ static void merge_receipt(struct keeper *k, struct keeper_object *o,
     }
     if (o == NULL)
         o = keeper_object_find(k, &receipt->root, receipt->owner);
-    if (o == NULL || !is_same_object(o, &receipt->root, receipt->owner))
+    if (o == NULL || !is_same_object(k, o, &receipt->root, receipt->owner))
         return;
     if (peer_id_eq(&receipt->holder, &k->self->id) ||
-        (o->owner != NULL && peer_id_eq(&receipt->holder, &o->owner->peer->id)))
+        peer_id_eq(&receipt->holder, &keeper_owner_peer(k, o)->id))
         return; /* an owner's own blocks are no copy */
     const struct keeper_copy *c = keeper_copy_find(o, &receipt->holder);
     if (c != NULL && c->seq >= receipt->seq)
         return;
     if (c != NULL && c->state == KEEPER_HOLDER_FAILED &&
-        !mtime_reached(k->now.mono, c->retry_at))
+        !mtime_reached(k->now.mono, keeper_chore_look(c)->retry_at))
         return;
-    if (!is_known_hash(o, receipt->record_hash)) {
+    uint8_t hash_index = keeper_hash_index(k, o, receipt->record_hash);
+    if (hash_index > 1) {
         ask_record(k, o, from);
         return;
     }
@@ -164,8 +158,9 @@ static void merge_receipt(struct keeper *k, struct keeper_object *o,
         keeper_bad_peer(k, from, err);
         return;
     }
-    if (receipt_check(&checked, k->network, k->now.unix_ms) == OBJECT_FINE)
-        take_receipt(k, o, receipt, from);
+    if (receipt_check(&checked, k->network, k->now.unix_ms) == OBJECT_FINE &&
+        receipt->until_s <= UINT32_MAX && receipt->stored_s <= UINT32_MAX)
+        take_receipt(k, o, receipt, hash_index, from);
 }
 
 void keeper_merge_receipts(struct keeper *k, struct keeper_object *o,
@@ -184,7 +179,7 @@ bool keeper_merge_record(struct keeper *k, struct keeper_object *o,
         keeper_bad_peer(k, from, err);
         return false;
     }
-    if (!object_supersedes(&contract, &o->contract) ||
+    if (!object_supersedes(&contract, keeper_contract(k, o)) ||
         object_check(&contract, k->network, k->now.unix_ms) != OBJECT_FINE)
         return false;
     keeper_adopt(k, o, &contract);

@@ -16,7 +16,7 @@ enum {
 
 static uint64_t next_seq(const struct keeper *k, const struct keeper_object *o)
 {
-    uint64_t last = o == NULL ? 0 : o->contract.record.seq;
+    uint64_t last = o == NULL ? 0 : o->seq;
     return last < k->now.unix_ms ? k->now.unix_ms : last + 1;
 }
 
@@ -30,8 +30,10 @@ static enum err sign_and_adopt(struct keeper *k, struct keeper_object *o,
     if (err != OK)
         return err;
     keeper_adopt(k, o, &contract);
-    list_for_each (link, &o->copies) {
-        keeper_copy_of(link)->update_at = k->now.mono;
+    list_for_each_copy(c, o)
+    {
+        if (c->has_chore)
+            keeper_chore(c)->update_at = k->now.mono;
     }
     return OK;
 }
@@ -94,7 +96,8 @@ enum err keeper_put(struct keeper *k, const struct keeper_want *want,
     if (err != OK)
         return err;
     o->is_fixed = want->expires_ms != 0;
-    o->no_blocks_until = k->now.mono;
+    if (o->work != NULL)
+        o->work->no_blocks_until = k->now.mono;
     keeper_row_change(k, o);
     keeper_settle(k);
     return OK;
@@ -105,11 +108,11 @@ enum err keeper_set_copies(struct keeper *k, const struct cid *root,
 {
     k->now = now;
     struct keeper_object *o = keeper_object_own(k, root);
-    if (o == NULL || object_is_release(&o->contract.record))
+    if (o == NULL || keeper_is_release(o))
         return E_NOTFOUND;
     if (copies == 0 || copies > KEEPER_COPIES_MAX)
         return E_LIMIT;
-    struct object_record record = o->contract.record;
+    struct object_record record = keeper_contract(k, o)->record;
     record.policy.copies = (uint8_t)copies;
     enum err err = sign_and_adopt(k, o, &record);
     if (err == OK)
@@ -124,9 +127,9 @@ enum err keeper_remove(struct keeper *k, const struct cid *root,
     struct keeper_object *o = keeper_object_own(k, root);
     if (o == NULL)
         return E_NOTFOUND;
-    if (object_is_release(&o->contract.record))
+    if (keeper_is_release(o))
         return OK;
-    struct object_record record = o->contract.record;
+    struct object_record record = keeper_contract(k, o)->record;
     record.policy.copies = 0;
     enum err err = sign_and_adopt(k, o, &record);
     if (err != OK)
@@ -154,8 +157,8 @@ void keeper_on_not_released(struct keeper *k, struct keeper_task *t)
     if (c == NULL)
         return;
     c->updating = false;
-    c->polls_failed++;
-    c->update_at = keeper_after(k, k->config.grace_ms / 4);
+    keeper_chore(c)->polls_failed++;
+    keeper_chore(c)->update_at = keeper_after(k, k->config.grace_ms / 4);
 }
 
 /* Whether @c may still have what is released, so that it must be told. */
@@ -165,30 +168,33 @@ static bool may_hold(const struct keeper *k, const struct keeper_copy *c)
         return false;
     if (c->has_receipt)
         return c->until_s > keeper_unix_s(k);
-    return c->polls_failed < RELEASE_TRIES_MAX;
+    return keeper_chore_look(c)->polls_failed < RELEASE_TRIES_MAX;
 }
 
 static void release_copy(struct keeper *k, struct keeper_copy *c)
 {
-    struct keeper_object *o = c->object;
+    struct keeper_object *o = keeper_object_of(c);
     if (c->updating)
         return;
-    if (!mtime_reached(k->now.mono, c->update_at)) {
-        keeper_wake(k, o, c->update_at);
+    if (!mtime_reached(k->now.mono, keeper_chore_look(c)->update_at)) {
+        keeper_wake(k, o, keeper_chore_look(c)->update_at);
+        return;
+    }
+    if (c->peer->calls >= KEEPER_PEER_CALLS_MAX) {
+        keeper_wake(k, o, keeper_busy_until(k));
         return;
     }
     keeper_out_begin(k, STORAGE_RELEASE, o);
-    keeper_put_record(k, &o->contract);
+    keeper_put_record(k, keeper_contract(k, o));
     c->updating = keeper_call(k, c->peer, o) != NULL;
-    if (!c->updating)
-        keeper_wake(k, o, keeper_after(k, 1000));
 }
 
 /* Return: false when all know, and the object is no more. */
 static bool release_check(struct keeper *k, struct keeper_object *o)
 {
-    list_for_each_safe (link, &o->copies) {
-        struct keeper_copy *c = keeper_copy_of(link);
+    struct keeper_copy *next = NULL;
+    for (struct keeper_copy *c = keeper_first(o); c != NULL; c = next) {
+        next = keeper_after_copy(c);
         if (may_hold(k, c))
             release_copy(k, c);
         else
@@ -204,32 +210,32 @@ static bool release_check(struct keeper *k, struct keeper_object *o)
 
 static void renew_check(struct keeper *k, struct keeper_object *o)
 {
-    const struct object_record *old = &o->contract.record;
     if (o->is_fixed)
         return;
-    uint64_t half_s = old->created_s + (old->expires_s - old->created_s) / 2;
+    uint64_t half_s = o->created_s + (o->expires_s - o->created_s) / 2;
     if (half_s > keeper_unix_s(k)) {
         keeper_wake_unix(k, o, half_s);
         return;
     }
-    if (!mtime_reached(k->now.mono, o->renew_at))
+    if (!mtime_reached(k->now.mono, keeper_look(o)->renew_at))
         return;
-    struct object_record record = *old;
+    struct object_record record = keeper_contract(k, o)->record;
     record.created_s = keeper_unix_s(k);
     record.expires_s = record.created_s + k->config.record_ms / 1000;
     if (sign_and_adopt(k, o, &record) != OK)
-        o->renew_at = keeper_after(k, RENEW_RETRY_MS);
+        keeper_work(o)->renew_at = keeper_after(k, RENEW_RETRY_MS);
 }
 
 static struct keeper_copy *next_back(const struct keeper *k,
                                      const struct keeper_object *o)
 {
     struct keeper_copy *best = NULL;
-    list_for_each (link, &o->copies) {
-        struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         if (c->state != KEEPER_HOLDER_STORED || !keeper_is_well(k, c))
             continue;
-        if (best == NULL || c->backs_failed < best->backs_failed)
+        if (best == NULL || keeper_chore_look(c)->backs_failed <
+                                keeper_chore_look(best)->backs_failed)
             best = c;
     }
     return best;
@@ -237,22 +243,23 @@ static struct keeper_copy *next_back(const struct keeper *k,
 
 static void back_check(struct keeper *k, struct keeper_object *o)
 {
-    if (o->fetching_back || !mtime_reached(k->now.mono, o->no_blocks_until))
+    if (keeper_look(o)->fetching_back ||
+        !mtime_reached(k->now.mono, keeper_look(o)->no_blocks_until))
         return;
     const struct keeper_copy *c = next_back(k, o);
     if (c == NULL)
         return;
-    if (!mtime_reached(k->now.mono, o->back_at)) {
-        keeper_wake(k, o, o->back_at);
+    if (!mtime_reached(k->now.mono, keeper_look(o)->back_at)) {
+        keeper_wake(k, o, keeper_look(o)->back_at);
         return;
     }
     struct keeper_task *t =
         keeper_task_new(k, KEEPER_TASK_BACK_PICK, o, c->peer);
     t->other = c->peer->id;
-    o->fetching_back = true;
+    keeper_work(o)->fetching_back = true;
     struct keeper_out *out = keeper_emit(k, KEEPER_PICK);
     out->id = t->id;
-    out->root = o->root->cid;
+    out->root = keeper_root(o);
     out->blocks = KEEPER_BACK_BLOCKS;
 }
 
@@ -285,8 +292,8 @@ static struct keeper_peer *other_holder(const struct keeper *k,
                                         const struct keeper_object *o,
                                         const struct peer_id *holder)
 {
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         if (keeper_is_well(k, c) && !peer_id_eq(&c->peer->id, holder))
             return c->peer;
     }
@@ -322,16 +329,16 @@ void keeper_on_back_picked(struct keeper *k, struct keeper_task *t,
         return;
     keeper_touch(k, o);
     struct keeper_copy *c = keeper_copy_find(o, &t->other);
-    o->fetching_back = false;
+    keeper_work(o)->fetching_back = false;
     if (count == 0)
-        o->no_blocks_until = keeper_after(k, k->config.grace_ms);
+        keeper_work(o)->no_blocks_until = keeper_after(k, k->config.grace_ms);
     if (count > STORAGE_FETCHBACK_CIDS_MAX)
         count = STORAGE_FETCHBACK_CIDS_MAX;
     if (c == NULL || count == 0)
         return;
-    o->fetching_back = ask_back(k, o, c, cids, count);
-    if (!o->fetching_back)
-        o->back_at = keeper_after(k, k->config.grace_ms / 4);
+    keeper_work(o)->fetching_back = ask_back(k, o, c, cids, count);
+    if (!keeper_look(o)->fetching_back)
+        keeper_work(o)->back_at = keeper_after(k, k->config.grace_ms / 4);
 }
 
 void keeper_on_fetched_back(struct keeper *k, struct keeper_task *t,
@@ -340,24 +347,25 @@ void keeper_on_fetched_back(struct keeper *k, struct keeper_task *t,
     struct keeper_object *o = t->object;
     if (o == NULL)
         return;
-    o->fetching_back = false;
+    keeper_work(o)->fetching_back = false;
     struct keeper_copy *c = keeper_copy_find(o, &t->other);
     if (c == NULL)
         return;
     if (answered && k->in->result == STORAGE_FETCH_OK) {
         c->fetched = true;
-        c->backs_failed = 0;
+        if (c->has_chore)
+            keeper_chore(c)->backs_failed = 0;
         if (c->state == KEEPER_HOLDER_STORED)
             keeper_copy_set(k, c, KEEPER_HOLDER_VERIFIED);
         keeper_row_change(k, o);
         keeper_tell(k, KEEPER_EVENT_FETCHED_BACK, o, t->peer)->other = t->other;
         return;
     }
-    c->backs_failed++;
-    o->back_at = keeper_after(k, BACK_RETRY_MS);
+    keeper_chore(c)->backs_failed++;
+    keeper_work(o)->back_at = keeper_after(k, BACK_RETRY_MS);
     bool is_bad = answered && (k->in->result == STORAGE_FETCH_MISSING ||
                                k->in->result == STORAGE_FETCH_WRONG);
-    if (is_bad && keeper_counts(k, c) && c->audit == NULL)
+    if (is_bad && keeper_counts(k, c) && keeper_chore_look(c)->audit == NULL)
         keeper_audit_now(k, c); /* a third node's word is no proof */
 }
 
@@ -372,12 +380,12 @@ static void state_check(struct keeper *k, struct keeper_object *o)
 
 bool keeper_own_check(struct keeper *k, struct keeper_object *o)
 {
-    if (object_is_release(&o->contract.record)) {
+    if (keeper_is_release(o)) {
         state_check(k, o);
         return release_check(k, o);
     }
     renew_check(k, o);
-    uint64_t expires_s = o->contract.record.expires_s;
+    uint64_t expires_s = o->expires_s;
     if (expires_s <= keeper_unix_s(k)) {
         keeper_tell(k, KEEPER_EVENT_GONE, o, NULL)->err = E_TIMEOUT;
         keeper_row_remove(k, o);
@@ -455,7 +463,7 @@ static void recover_record(struct keeper *k, struct keeper_peer *peer,
     bool is_new = o == NULL;
     if (is_new)
         o = keeper_object_new(k, KEEPER_OWNER, &contract);
-    else if (object_supersedes(&contract, &o->contract))
+    else if (object_supersedes(&contract, keeper_contract(k, o)))
         keeper_adopt(k, o, &contract);
     keeper_row_change(k, o);
     if (is_new) {

@@ -8,6 +8,7 @@
 
 enum {
     BUSY_RETRY_MS = 1000,
+    BUSY_PARTS = 64,          /* of the grace, over which those who wait come */
     SLOWEST_PULL = 64 * 1024, /* bytes/s; a slower holder is given up */
     PULLS_STOOD_STILL_MAX = 10,
 };
@@ -17,21 +18,25 @@ void keeper_placed(struct keeper *k, struct keeper_copy *c)
     if (!c->is_placing)
         return;
     c->is_placing = false;
-    c->object->placing--;
+    keeper_work(keeper_object_of(c))->placing--;
     k->placing_count--;
-    keeper_touch(k, c->object);
+    keeper_touch(k, keeper_object_of(c));
 }
 
 void keeper_unqueue(struct keeper_object *o)
 {
-    list_remove(&o->queue);
-    o->waits_in = -1;
+    if (o->work == NULL)
+        return;
+    list_remove(&o->work->queue);
+    o->work->waits_in = 0;
 }
 
 static void end_starving(struct keeper_object *o)
 {
-    list_remove(&o->starved);
-    o->is_starved = false;
+    if (o->work == NULL)
+        return;
+    list_remove(&o->work->starved);
+    o->work->is_starved = false;
 }
 
 static bool is_first_placing(const struct keeper_object *o)
@@ -70,30 +75,31 @@ void keeper_place_check(struct keeper *k, struct keeper_object *o)
         is_full_now(k, o);
         return;
     }
-    if (live + o->placing >= wanted || !may_place(k, o)) {
+    if (live + keeper_look(o)->placing >= wanted || !may_place(k, o)) {
         keeper_unqueue(o);
         return;
     }
-    if (o->is_starved && !mtime_reached(k->now.mono, o->starved_until)) {
-        keeper_wake(k, o, o->starved_until);
+    if (keeper_look(o)->is_starved &&
+        !mtime_reached(k->now.mono, keeper_look(o)->starved_until)) {
+        keeper_wake(k, o, keeper_look(o)->starved_until);
         return;
     }
     end_starving(o);
-    int queue = is_first_placing(o) ? (int)KEEPER_QUEUE_FIRST
-                                    : (int)(KEEPER_QUEUE_REPAIR + live);
-    if (o->waits_in == queue)
+    size_t queue = is_first_placing(o) ? (size_t)KEEPER_QUEUE_FIRST
+                                       : (size_t)KEEPER_QUEUE_REPAIR + live;
+    struct keeper_work *w = keeper_work(o);
+    if (w->waits_in == queue + 1)
         return;
     keeper_unqueue(o);
-    o->waits_in = queue;
-    list_add_tail(&k->queues[queue], &o->queue);
+    w->waits_in = (uint8_t)(queue + 1);
+    list_add_tail(&k->queues[queue], &w->queue);
 }
 
 static enum placement_use use_of(const struct keeper *k,
                                  const struct keeper_object *o,
                                  const struct peer_id *peer)
 {
-    const struct peer_id *owner =
-        o->owner != NULL ? &o->owner->peer->id : &k->self->id;
+    const struct peer_id *owner = &keeper_owner_peer(k, o)->id;
     if (peer_id_eq(peer, owner))
         return PLACEMENT_SKIP;
     if (peer_id_eq(peer, &k->self->id))
@@ -104,7 +110,7 @@ static enum placement_use use_of(const struct keeper *k,
     if (keeper_counts(k, c) || c->is_placing)
         return PLACEMENT_HOLDS;
     if (c->state == KEEPER_HOLDER_FAILED &&
-        mtime_reached(k->now.mono, c->retry_at))
+        mtime_reached(k->now.mono, keeper_chore_look(c)->retry_at))
         return PLACEMENT_FREE;
     return PLACEMENT_SKIP;
 }
@@ -119,8 +125,8 @@ static size_t choose(struct keeper *k, const struct keeper_object *o,
                      size_t need, size_t *ret_chosen)
 {
     keeper_mark_uses(k, o);
-    placement_order(&o->root->cid, k->candidates, k->candidates_count,
-                    k->order);
+    struct cid root = keeper_root(o);
+    placement_order(&root, k->candidates, k->candidates_count, k->order);
     struct placement_want want = {
         .count = need, .quality_min = k->config.quality_min, .use = k->uses};
     enum placement_tier tier;
@@ -133,7 +139,7 @@ static bool send_offer(struct keeper *k, struct keeper_object *o,
 {
     bool leaves = o->role == KEEPER_HOLDER && k->leave_job != 0;
     keeper_out_begin(k, leaves ? STORAGE_HANDOVER : STORAGE_OFFER, o);
-    keeper_put_record(k, &o->contract);
+    keeper_put_record(k, keeper_contract(k, o));
     keeper_put_receipts(k, o);
     return keeper_call(k, peer, o) != NULL;
 }
@@ -154,9 +160,12 @@ static bool offer_to(struct keeper *k, struct keeper_object *o,
     }
     keeper_copy_set(k, c, KEEPER_HOLDER_OFFERED);
     c->placed = true;
-    c->polls_failed = 0;
+    struct keeper_chore *chore = keeper_chore(c);
+    chore->polls_failed = 0;
+    chore->pulled_bytes = 0;
+    chore->pulled_blocks = 0;
     c->is_placing = true;
-    o->placing++;
+    keeper_work(o)->placing++;
     k->placing_count++;
     (void)send_offer(k, o, peer); /* it is not too busy */
     keeper_tell(k, KEEPER_EVENT_OFFERED, o, peer);
@@ -165,19 +174,21 @@ static bool offer_to(struct keeper *k, struct keeper_object *o,
 
 static void note_repair(struct keeper *k, struct keeper_object *o)
 {
-    uint64_t bytes = o->contract.record.size_bytes;
+    uint64_t bytes = o->size_bytes;
     int64_t cost = bytes > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)bytes;
     k->budget_bytes -= cost;
     k->stats.repairs++;
     k->stats.repair_bytes += bytes;
     o->repairing = true;
+    keeper_repair_noted(k, o);
     keeper_tell(k, KEEPER_EVENT_REPAIRING, o, NULL);
 }
 
 static void place(struct keeper *k, struct keeper_object *o, bool is_repair)
 {
     size_t chosen[KEEPER_COPIES_MAX];
-    size_t need = keeper_wanted(o) - keeper_live(k, o) - o->placing;
+    size_t need =
+        keeper_wanted(o) - keeper_live(k, o) - keeper_look(o)->placing;
     size_t count = choose(k, o, need, chosen);
     size_t busy = 0;
     for (size_t i = 0; i < count; i++) {
@@ -188,11 +199,12 @@ static void place(struct keeper *k, struct keeper_object *o, bool is_repair)
     }
     if (count == need && busy == 0)
         return;
-    o->is_starved = true;
-    list_add_tail(&k->starved, &o->starved);
-    o->starved_until = busy > 0 ? keeper_after(k, BUSY_RETRY_MS)
+    struct keeper_work *w = keeper_work(o);
+    w->is_starved = true;
+    list_add_tail(&k->starved, &w->starved);
+    w->starved_until = busy > 0 ? keeper_after(k, BUSY_RETRY_MS)
                                 : keeper_after(k, k->config.grace_ms / 4);
-    keeper_wake(k, o, o->starved_until);
+    keeper_wake(k, o, w->starved_until);
 }
 
 static struct keeper_object *next_queued(struct keeper *k, size_t *ret_queue)
@@ -201,8 +213,9 @@ static struct keeper_object *next_queued(struct keeper *k, size_t *ret_queue)
         if (list_empty(&k->queues[i]))
             continue;
         *ret_queue = i;
-        return container_of(list_first(&k->queues[i]), struct keeper_object,
-                            queue);
+        return container_of(list_first(&k->queues[i]), struct keeper_work,
+                            queue)
+            ->object;
     }
     return NULL;
 }
@@ -236,12 +249,11 @@ void keeper_on_accept(struct keeper *k, struct keeper_task *t)
     if (c == NULL)
         return;
     c->updating = false;
-    c->update_at = keeper_after(k, k->config.grace_ms / 4);
+    keeper_chore(c)->update_at = keeper_after(k, k->config.grace_ms / 4);
     if (c->state == KEEPER_HOLDER_OFFERED) {
         keeper_copy_set(k, c, KEEPER_HOLDER_PULLING);
-        keeper_heap_set(
-            &k->heap, &c->timer,
-            keeper_after(k, k->config.request_ms / KEEPER_POLL_DIVISOR));
+        keeper_due(k, c,
+                   keeper_after(k, k->config.request_ms / KEEPER_POLL_DIVISOR));
         keeper_tell(k, KEEPER_EVENT_ACCEPTED, o, t->peer);
         keeper_row_change(k, o);
     }
@@ -286,7 +298,7 @@ void keeper_on_no_accept(struct keeper *k, struct keeper_task *t,
     struct keeper_copy *c = keeper_copy_find(o, &t->peer->id);
     if (c != NULL && c->updating) {
         c->updating = false;
-        c->update_at = keeper_after(k, k->config.grace_ms / 4);
+        keeper_chore(c)->update_at = keeper_after(k, k->config.grace_ms / 4);
     } else if (c != NULL && c->state == KEEPER_HOLDER_OFFERED) {
         keeper_tell(k, KEEPER_EVENT_REFUSED, o, t->peer)->reason =
             answered ? storage_reason_name(reason) : "unreachable";
@@ -300,10 +312,10 @@ void keeper_on_no_accept(struct keeper *k, struct keeper_task *t,
 static bool is_too_slow(const struct keeper *k, const struct keeper_copy *c)
 {
     uint64_t normal_ms =
-        c->object->contract.record.size_bytes / SLOWEST_PULL * 1000 +
+        keeper_object_of(c)->size_bytes / SLOWEST_PULL * 1000 +
         UINT64_C(1) * PULLS_STOOD_STILL_MAX * k->config.pull_ms;
-    return k->now.unix_ms > c->since_ms &&
-           k->now.unix_ms - c->since_ms > normal_ms;
+    uint64_t since_ms = UINT64_C(1000) * c->since_s;
+    return k->now.unix_ms > since_ms && k->now.unix_ms - since_ms > normal_ms;
 }
 
 void keeper_poll(struct keeper *k, struct keeper_copy *c)
@@ -312,10 +324,10 @@ void keeper_poll(struct keeper *k, struct keeper_copy *c)
         keeper_lost_copy(k, c, retry_after(k, STORAGE_REASON_OTHER));
         return;
     }
-    (void)keeper_ask_status(k, c->object, c->peer); /* else next time */
-    keeper_heap_set(
-        &k->heap, &c->timer,
-        keeper_after(k, k->config.request_ms / KEEPER_POLL_DIVISOR));
+    (void)keeper_ask_status(k, keeper_object_of(c),
+                            c->peer); /* else next time */
+    keeper_due(k, c,
+               keeper_after(k, k->config.request_ms / KEEPER_POLL_DIVISOR));
 }
 
 void keeper_expect(struct keeper *k, struct keeper_object *o,
@@ -327,33 +339,38 @@ void keeper_expect(struct keeper *k, struct keeper_object *o,
     if (c == NULL || c->state != KEEPER_HOLDER_PULLING || c->is_placing)
         return;
     c->is_placing = true;
-    o->placing++;
+    keeper_work(o)->placing++;
     k->placing_count++;
-    keeper_heap_set(&k->heap, &c->timer, keeper_soon(k, k->config.request_ms));
+    keeper_due(k, c, keeper_soon(k, k->config.request_ms));
 }
 
 static bool is_behind(const struct keeper *k, const struct keeper_copy *c)
 {
     return c->peer != k->self && !c->is_owner && keeper_counts(k, c) &&
-           !c->updating &&
-           memcmp(c->record_hash, c->object->contract.hash,
-                  OBJECT_HASH_BYTES) != 0;
+           !c->updating && c->hash_index != 0;
+}
+
+struct mtime keeper_busy_until(struct keeper *k)
+{
+    return mtime_add_ms(keeper_soon(k, k->config.grace_ms / BUSY_PARTS + 1),
+                        BUSY_RETRY_MS);
 }
 
 void keeper_update_check(struct keeper *k, struct keeper_object *o)
 {
     if (o->role == KEEPER_HOLDER && !keeper_is_acting(k, o))
         return;
-    list_for_each (link, &o->copies) {
-        struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         if (!is_behind(k, c))
             continue;
-        if (!mtime_reached(k->now.mono, c->update_at)) {
-            keeper_wake(k, o, c->update_at);
+        if (!mtime_reached(k->now.mono, keeper_chore_look(c)->update_at)) {
+            keeper_wake(k, o, keeper_chore_look(c)->update_at);
             continue;
         }
-        c->updating = send_offer(k, o, c->peer);
-        if (!c->updating)
-            keeper_wake(k, o, keeper_after(k, BUSY_RETRY_MS));
+        if (c->peer->calls >= KEEPER_PEER_CALLS_MAX)
+            keeper_wake(k, o, keeper_busy_until(k));
+        else
+            c->updating = send_offer(k, o, c->peer);
     }
 }

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "storage/keeper.h"
 #include "storage/keeper_heap.h"
+#include "storage/keeper_index.h"
 #include "storage/message.h"
 #include "storage/placement.h"
 #include "storage/receipt.h"
@@ -32,29 +33,23 @@ enum {
     KEEPER_POLL_DIVISOR = 2,       /* request_ms / this: is the pull done? */
     KEEPER_POLLS_FAILED_MAX = 3,
     KEEPER_DEEP_WAKE_MS = 3600 * 1000, /* longest sleep of an object */
-};
-
-/** struct keeper_root - a root, and the objects that have it. */
-struct keeper_root {
-    struct map_node node; /* of keeper.roots, by the CID's bytes */
-    struct cid cid;
-    uint8_t key[CID_BYTES_MAX];
-    struct list objects;
-    uint32_t kept; /* objects by which it is counted in the store */
-    bool counted;  /* the store was told */
+    KEEPER_PAST_HASHES = 3,            /* of older records that receipts name */
+    KEEPER_SLOT_NONE = 255,            /* no copy */
+    KEEPER_ROOT_OWNERS_MAX = 256,      /* objects of one root that are held */
 };
 
 /** struct keeper_peer - another node, or ourselves. */
 struct keeper_peer {
     struct map_node node; /* of keeper.peers */
     struct peer_id id;
-    uint32_t refs; /* copies, tasks, being connected, being banned */
+    uint32_t number; /* counts the peers made */
+    uint32_t refs;   /* copies, tasks, being connected, being banned */
     bool connected;
     bool banned;
     uint64_t group;
     struct list copies;         /* keeper_copy.of_peer */
-    struct list ready;          /* keeper_copy.ready: to be audited */
-    struct list tell;           /* keeper_copy.tell: to be told the set */
+    struct list ready;          /* keeper_chore.ready: to be audited */
+    struct list tell;           /* keeper_chore.tell: to be told the set */
     struct keeper_audit *audit; /* outstanding */
     uint32_t calls;
     uint32_t tells;
@@ -69,43 +64,70 @@ struct keeper_peer {
     struct keeper_timer timer;
 };
 
-/** struct keeper_copy - one peer's copy of one object, as we see it. */
+/**
+ * struct keeper_copy - one peer's copy of one object, as we see it.
+ *
+ * There are hundreds of thousands: what is needed while something is under way
+ * lies in its chore.  It lies in a slot of struct keeper_copies and keeps its
+ * slot, but it moves when keeper_copy_add() needs more room.  Seconds fit until
+ * the year 2106; a receipt that ends later is not taken.
+ */
 struct keeper_copy {
-    struct list of_object;
+    struct keeper_peer *peer; /* one reference; NULL: the slot is free */
     struct list of_peer;
+    struct mtime due;    /* audited or polled then; MTIME_NEVER: not */
+    uint64_t seq;        /* of its receipt, like the next two */
+    uint32_t stored_s;   /* unix */
+    uint32_t until_s;    /* unix */
+    uint32_t since_s;    /* unix: in its state since */
+    uint32_t verified_s; /* unix: last good audit; 0: none */
+    uint16_t rank;       /* the first bits; higher is better */
+    uint8_t slot;
+    uint8_t after;                      /* slot of the next in rank */
+    enum keeper_holder_state state : 8; /* a byte, to be small */
+    uint8_t hash_index; /* its receipt names: 0 the record, 1 the one before */
+    bool has_receipt : 1;
+    bool is_owner : 1;   /* no copy: the owner, who is told the set */
+    bool placed : 1;     /* by us: its receipt is a change that we tell */
+    bool is_placing : 1; /* counted in placing and placing_count */
+    bool seen : 1;       /* proved itself to us since the start */
+    bool fetched : 1;    /* back, by a third node: VERIFIED unless SILENT */
+    bool told : 1;       /* it has acknowledged the set of now */
+    bool telling : 1;    /* a set is on its way to it */
+    bool suspect : 1;    /* had not got a block; does it say to hold it? */
+    bool updating : 1;   /* a newer record is on its way to it */
+    bool proved : 1;     /* passed an audit since the trimming began */
+    bool talked : 1;     /* answered STATUS since the trimming began */
+    bool has_chore : 1;
+};
+
+/**
+ * struct keeper_copies - the copies of one object, in one piece of memory.
+ *
+ * A holder has the owner in slot 0 and itself in slot 1.  Behind the slots lie
+ * the signatures of the receipts, but of these two: see keeper_sig().
+ */
+struct keeper_copies {
+    struct keeper_object *object;
+    struct keeper_copy at[]; /* NOLINT: flexible array, allocated with it */
+};
+
+/** struct keeper_chore - what is under way with a copy, or was lately. */
+struct keeper_chore {
+    struct list link; /* of keeper_work.chores */
+    struct keeper_object *object;
+    uint8_t slot;
     struct list ready;
     struct list tell;
-    struct keeper_timer timer;
-    struct keeper_object *object;
-    struct keeper_peer *peer; /* one reference */
     struct keeper_audit *audit;
     struct keeper_verify *verify;
-    uint64_t rank; /* higher is better */
-    enum keeper_holder_state state;
-    bool is_owner;   /* no copy: the owner, who is told the set */
-    bool placed;     /* by us: its receipt is a change that we tell */
-    bool is_placing; /* counted in placing and placing_count */
-    bool seen;       /* proved itself to us since the start */
-    bool fetched;    /* back, by a third node: VERIFIED unless SILENT */
-    bool telling;    /* a set is on its way to it */
-    bool suspect;    /* had not got a block; does it say to hold it? */
-    bool updating;   /* a newer record is on its way to it */
-    bool has_receipt;
-    uint8_t record_hash[OBJECT_HASH_BYTES];
-    uint64_t stored_s;
-    uint64_t until_s;
-    uint64_t seq;
-    uint8_t sig[ED25519_SIG_BYTES];
-    uint64_t since_ms;    /* unix */
-    uint64_t verified_ms; /* unix: last good audit */
     struct mtime silent_since;
-    struct mtime passed_at; /* when the last good audit was begun; 0: none */
-    struct mtime talked_at; /* it answered STATUS, after this; 0: never */
     struct mtime retry_at;  /* FAILED: may be asked again */
     struct mtime update_at; /* next try to give it the newer record */
     uint32_t polls_failed;
     uint32_t backs_failed;
-    uint32_t told; /* generation of the set that it has acknowledged */
+    uint64_t pulled_bytes; /* PULLING: so far, as it says */
+    uint64_t pulled_blocks;
 };
 
 /** enum keeper_phase - where a holder is with an object. */
@@ -124,77 +146,110 @@ enum keeper_queue {
     KEEPER_QUEUES = KEEPER_QUEUE_REPAIR + KEEPER_COPIES_MAX + 1,
 };
 
-/** struct keeper_object - an object of this node's or of another's. */
-struct keeper_object {
-    struct map_node node; /* of keeper.objects, by object_id_hash() */
-    uint8_t key[OBJECT_HASH_BYTES];
-    struct list of_root;
-    struct list dirty;   /* of keeper.dirty */
+/** struct keeper_past - what an older record of an object still says. */
+struct keeper_past {
+    bool has_previous; /* receipts for the record before this one count */
+    uint8_t copies;    /* in force until until_s, as are the next two */
+    uint32_t delay_s;
+    uint64_t expires_s;
+    uint64_t until_s;  /* unix: the newest record takes effect; 0: it has */
+    uint64_t latest_s; /* unix: the latest expiry of all older records */
+    uint64_t since_s;  /* unix: the newest record came, or we started */
+    uint8_t hashes[KEEPER_PAST_HASHES][OBJECT_HASH_BYTES]; /* latest first */
+};
+
+/** struct keeper_work - what is under way with an object, or was lately. */
+struct keeper_work {
+    struct keeper_object *object;
     struct list queue;   /* of keeper.queues */
     struct list starved; /* of keeper.starved: no candidates */
     struct list pulling; /* of keeper.pulls */
     struct list tasks;
-    struct list copies; /* keeper_copy.of_object, best rank first */
-    size_t copies_count;
-    struct keeper_timer timer;
-    struct keeper_root *root;
-    uint64_t id;
-    enum keeper_role role;
-    struct checked_object contract;
-    bool has_previous;
-    uint8_t previous_hash[OBJECT_HASH_BYTES];
+    struct list chores;
 
     /* The row. */
     uint32_t row_generation; /* of what is to be written; 0: nothing yet */
     uint32_t row_written;    /* generation that is on disk */
     bool row_writing;
-    bool row_gone; /* removed, or to be removed */
 
     /* Holder. */
-    enum keeper_phase phase;
-    struct keeper_copy *self;
-    struct keeper_copy *owner;
     struct keeper_peer *placer; /* who offered it, one reference; or NULL */
-    uint64_t group;
-    bool counted;  /* in root->kept */
-    bool promised; /* its size is in keeper.promised_bytes */
-    bool mending;  /* a block was missing; all is being fetched again */
-    uint64_t release_at_s;
+    bool mending; /* a block was missing; all is being fetched again */
     uint32_t held_generation; /* of the row that says HELD first */
     struct keeper_task *pull;
     struct mtime pulled_at; /* last progress of the pull */
+    uint64_t pulled_bytes;  /* so far */
+    uint64_t pulled_blocks;
 
     /* Both. */
-    bool was_full; /* it had all its copies once */
-    bool urgent;   /* a copy was found to be a lie: no grace */
     bool is_below;
-    bool repairing;  /* a copy is being placed for a lost one */
     bool is_starved; /* no candidates left */
+    bool is_trimming;
+    uint8_t waits_in; /* its queue + 1; 0: none */
+    uint32_t placing; /* copies OFFERED or PULLING by us */
     struct mtime starved_until;
     struct mtime below_since;
-    struct mtime quiet_until;       /* a better one audits; not before this */
-    struct keeper_peer *heard_from; /* compared only */
-    struct mtime ask_at;            /* not asked for a newer record before */
-    struct mtime no_blocks_until;   /* we cannot audit: no blocks here */
-    uint32_t set_generation;
-    bool is_trimming;
-    struct mtime retell_at; /* there are still too many; 0: there are not */
-    struct mtime trim_at;   /* begin at; 0: not decided */
+    struct mtime ask_at;          /* not asked for a newer record before */
+    struct mtime no_blocks_until; /* we cannot audit: no blocks here */
+    struct mtime retell_at;       /* still too many; 0: there are not */
+    struct mtime trim_at;         /* begin at; 0: not decided */
     struct mtime trim_began;
-    uint32_t placing; /* copies OFFERED or PULLING by us */
-    int waits_in;     /* its queue, or -1 */
 
     /* Owner. */
     bool fetching_back;
     struct mtime back_at;  /* next try to fetch back */
     struct mtime renew_at; /* not before, since it failed */
-    bool is_fixed;         /* its expiry was asked for: it is not renewed */
-    enum keeper_state told_state;
+};
+
+/**
+ * struct keeper_object - an object of this node's or of another's.
+ *
+ * There may be 100,000.  Its record is kept by its fields; keeper_contract()
+ * puts it together again.
+ */
+struct keeper_object {
+    struct keeper_object *chain; /* of the table of roots */
+    uint64_t id;
+    struct keeper_timer timer;
+    struct keeper_copies *copies;
+    struct keeper_work *work; /* NULL: nothing is under way */
+    struct keeper_past *past; /* NULL: this is the first record */
+    uint8_t *name;            /* name_len bytes; NULL: none */
+    struct mtime quiet_until; /* a better one audits; not before this */
+    uint64_t size_bytes;
+    uint64_t blocks;
+    uint64_t created_s;
+    uint64_t expires_s;
+    uint64_t seq;
+    struct object_policy policy;
+    uint8_t sig[ED25519_SIG_BYTES];
+    uint32_t hash;           /* of the root, in the table */
+    uint32_t heard_from;     /* number of the peer */
+    uint32_t set_generation; /* of the set of receipts; 0: none yet */
+    uint8_t name_len;
+    uint8_t room; /* slots */
+    uint8_t copies_count;
+    uint8_t best;         /* slot of the first in rank */
+    uint8_t late_repairs; /* that a better one should have made */
+    enum keeper_role role : 8;
+    enum keeper_phase phase : 8;      /* HOLDER */
+    enum keeper_state told_state : 8; /* OWNER */
+    bool is_dirty : 1;                /* in keeper.dirty */
+    bool counted : 1;                 /* counts its root in the store */
+    bool promised : 1;                /* its size is in keeper.promised_bytes */
+    bool on_disk : 1;                 /* it has a row */
+    bool was_full : 1;                /* it had all its copies once */
+    bool urgent : 1;    /* a copy was found to be a lie: no grace */
+    bool repairing : 1; /* a copy is being placed for a lost one */
+    bool is_fixed : 1;  /* OWNER: its expiry was asked for: not renewed */
+    uint8_t root_len;
+    uint8_t root[]; /* NOLINT: binary CID, allocated with it */
 };
 
 /** struct keeper_audit_item - one block that is asked for. */
 struct keeper_audit_item {
-    struct keeper_copy *copy; /* NULL when it has gone */
+    struct keeper_object *object; /* NULL when the copy has gone */
+    uint8_t slot;
     struct cid root;
     struct cid cid;
     bool is_picked;
@@ -273,12 +328,15 @@ struct keeper {
     struct rng *rng;
     struct keeper_now now;
     bool started;
+    uint64_t started_ms; /* unix */
     struct keeper_peer *self;
-    struct map objects;
-    struct map roots;
+    struct keeper_index objects;
     struct map peers;
     struct map tasks;
-    struct list dirty;
+    struct keeper_object **dirty; /* touched; NULL: gone since */
+    size_t dirty_count;
+    size_t dirty_room;
+    size_t dirty_next;
     struct list queues[KEEPER_QUEUES];
     struct list starved;
     struct list pulls; /* objects that wait for a pull */
@@ -287,6 +345,7 @@ struct keeper {
     struct keeper_heap heap;
     uint64_t ids;
     uint64_t objects_made;
+    uint32_t peers_made;
     uint32_t pulls_count;
     uint32_t placing_count;
     uint32_t fetchbacks_count;
@@ -315,9 +374,10 @@ struct keeper {
     size_t recover_count;
     size_t recover_next;
     struct keeper_stats stats;
-    struct storage_message *in;  /* scratch: what is decoded */
-    struct storage_message *out; /* scratch: what is encoded */
-    uint8_t *scratch;            /* STORAGE_MESSAGE_BYTES_MAX */
+    struct storage_message *in;     /* scratch: what is decoded */
+    struct storage_message *out;    /* scratch: what is encoded */
+    struct checked_object contract; /* scratch: of keeper_contract() */
+    uint8_t *scratch;               /* STORAGE_MESSAGE_BYTES_MAX */
 };
 
 /* keeper.c */
@@ -351,6 +411,9 @@ void keeper_wake_unix(struct keeper *k, struct keeper_object *o, uint64_t at_s);
 
 /** keeper_unix_s - now, unix seconds. */
 uint64_t keeper_unix_s(const struct keeper *k);
+
+/** keeper_unix_32 - the same, as copies keep it: at most UINT32_MAX. */
+uint32_t keeper_unix_32(const struct keeper *k);
 
 /* keeper_table.c */
 
@@ -396,9 +459,40 @@ keeper_object_find(const struct keeper *k, const struct cid *root,
 struct keeper_object *keeper_object_own(const struct keeper *k,
                                         const struct cid *root);
 
-/** keeper_root_find - the root @cid, or NULL. */
-struct keeper_root *keeper_root_find(const struct keeper *k,
-                                     const struct cid *cid);
+/** keeper_root - the root of @o. */
+struct cid keeper_root(const struct keeper_object *o);
+
+/** keeper_owner - the owner's key of @o, valid while @o is. */
+const uint8_t *keeper_owner(const struct keeper *k,
+                            const struct keeper_object *o);
+
+/** keeper_owner_peer - the peer of the owner of @o. */
+struct keeper_peer *keeper_owner_peer(const struct keeper *k,
+                                      const struct keeper_object *o);
+
+/** keeper_is_release - whether the record of @o asks for no copies. */
+bool keeper_is_release(const struct keeper_object *o);
+
+/**
+ * keeper_contract - the record of @o.
+ *
+ * Return: lies in k->contract, until the next call.
+ */
+const struct checked_object *keeper_contract(struct keeper *k,
+                                             const struct keeper_object *o);
+
+/** keeper_set_record - @o is what @record says; the same root and owner. */
+void keeper_set_record(struct keeper_object *o,
+                       const struct object_record *record);
+
+/** keeper_work - what is under way with @o, to be changed; made if need be. */
+struct keeper_work *keeper_work(struct keeper_object *o);
+
+/** keeper_look - what is under way with @o; all zero where nothing is. */
+const struct keeper_work *keeper_look(const struct keeper_object *o);
+
+/** keeper_work_tidy - forget what is under way with @o where nothing is. */
+void keeper_work_tidy(const struct keeper *k, struct keeper_object *o);
 
 /** keeper_promise - count, or no longer count, the size of @o. */
 void keeper_promise(struct keeper *k, struct keeper_object *o, bool promised);
@@ -428,8 +522,51 @@ void keeper_copy_free(struct keeper *k, struct keeper_copy *c);
 void keeper_copy_set(struct keeper *k, struct keeper_copy *c,
                      enum keeper_holder_state state);
 
-/** keeper_copy_of - the copy of the link in a list of an object. */
-struct keeper_copy *keeper_copy_of(struct list *link);
+/** keeper_first - the best copy of @o by rank, or NULL. */
+struct keeper_copy *keeper_first(const struct keeper_object *o);
+
+/** keeper_after_copy - the next in rank after @c, or NULL. */
+struct keeper_copy *keeper_after_copy(const struct keeper_copy *c);
+
+/** list_for_each_copy - @c walks the copies of @o; do not free @c. */
+#define list_for_each_copy(c, o)                                               \
+    for (struct keeper_copy *c = keeper_first(o); c != NULL;                   \
+         c = keeper_after_copy(c))
+
+/** keeper_object_of - the object of @c. */
+struct keeper_object *keeper_object_of(const struct keeper_copy *c);
+
+/** keeper_self - the copy here, of a holder; or NULL. */
+struct keeper_copy *keeper_self(const struct keeper_object *o);
+
+/** keeper_owner_copy - the owner who is to be told, of a holder; or NULL. */
+struct keeper_copy *keeper_owner_copy(const struct keeper_object *o);
+
+/** keeper_sig - where the signature of the receipt of @c lies.
+ *
+ * Not of our own copy: that is signed again when it is shown.
+ */
+uint8_t *keeper_sig(const struct keeper_copy *c);
+
+/** keeper_chore - what is under way with @c, to be changed. */
+struct keeper_chore *keeper_chore(struct keeper_copy *c);
+
+/** keeper_chore_look - what is under way with @c; all zero where nothing is.
+ *
+ * Its lists are of no use then.
+ */
+const struct keeper_chore *keeper_chore_look(const struct keeper_copy *c);
+
+/** keeper_chore_copy - the copy of a chore. */
+struct keeper_copy *keeper_chore_copy(const struct keeper_chore *chore);
+
+/** keeper_unready - @c is not to be audited. */
+void keeper_unready(struct keeper_copy *c);
+
+/** keeper_due - @c is looked at @at; keeper_due_sooner - or before. */
+void keeper_due(struct keeper *k, struct keeper_copy *c, struct mtime at);
+void keeper_due_sooner(struct keeper *k, struct keeper_copy *c,
+                       struct mtime at);
 
 /** keeper_counts - whether @c is a copy that counts now. */
 bool keeper_counts(const struct keeper *k, const struct keeper_copy *c);
@@ -441,7 +578,7 @@ bool keeper_is_well(const struct keeper *k, const struct keeper_copy *c);
 uint32_t keeper_live(const struct keeper *k, const struct keeper_object *o);
 uint32_t keeper_well(const struct keeper *k, const struct keeper_object *o);
 
-/** keeper_wanted - copies that the record asks for. */
+/** keeper_wanted - copies that the newest record asks for. */
 uint32_t keeper_wanted(const struct keeper_object *o);
 
 /** keeper_task_new - task of @kind; @o and @peer may be NULL. */
@@ -474,6 +611,33 @@ void keeper_row_check(struct keeper *k, struct keeper_object *o);
  */
 void keeper_row_wait(struct keeper *k, struct keeper_object *o, uint64_t id,
                      enum storage_message_type type);
+
+/* keeper_past.c */
+
+/** keeper_kept_copies - copies below which no holder lets its own go. */
+uint32_t keeper_kept_copies(const struct keeper_object *o);
+
+/** keeper_kept_expires_s - until when @o is kept, or remembered; unix. */
+uint64_t keeper_kept_expires_s(const struct keeper_object *o);
+
+/** keeper_past_replace - the record of @o is about to become @newer. */
+void keeper_past_replace(struct keeper *k, struct keeper_object *o,
+                         const struct object_record *newer);
+
+/** keeper_past_forget - @o begins anew; what had expired later is known. */
+void keeper_past_forget(struct keeper_object *o);
+
+/** keeper_hash_index - 0: @hash is that of the record of @o; 1: of the one
+ * before, whose receipts count; above: of neither. */
+uint8_t keeper_hash_index(struct keeper *k, const struct keeper_object *o,
+                          const uint8_t hash[static OBJECT_HASH_BYTES]);
+
+/** keeper_hash_at - the hash with that index; NULL: no longer known. */
+const uint8_t *keeper_hash_at(struct keeper *k, const struct keeper_object *o,
+                              uint8_t index);
+
+/** keeper_past_waits - whether the newest record is not in effect yet. */
+bool keeper_past_waits(struct keeper *k, struct keeper_object *o);
 
 /* keeper_calls.c */
 
@@ -625,6 +789,9 @@ void keeper_poll(struct keeper *k, struct keeper_copy *c);
 void keeper_expect(struct keeper *k, struct keeper_object *o,
                    struct keeper_peer *peer);
 
+/** keeper_busy_until - when to try again one who is asked too much. */
+struct mtime keeper_busy_until(struct keeper *k);
+
 /** keeper_update_check - give the newer record to those with an older one. */
 void keeper_update_check(struct keeper *k, struct keeper_object *o);
 
@@ -633,8 +800,8 @@ void keeper_update_check(struct keeper *k, struct keeper_object *o);
 /** keeper_audit_plan - when @c is to be audited next. */
 void keeper_audit_plan(struct keeper *k, struct keeper_copy *c);
 
-/** keeper_audit_due - the time of @c has come. */
-void keeper_audit_due(struct keeper *k, struct keeper_copy *c);
+/** keeper_audits_due - the time of copies of @o may have come. */
+void keeper_audits_due(struct keeper *k, struct keeper_object *o);
 
 /** keeper_audit_now - audit @c before all others. */
 void keeper_audit_now(struct keeper *k, struct keeper_copy *c);
@@ -669,6 +836,12 @@ struct mtime keeper_act_at(const struct keeper *k,
 void keeper_on_back_picked(struct keeper *k, struct keeper_task *t,
                            const struct cid *cids, size_t count);
 
+/** keeper_place - our place among those who keep @o: 1 is first. */
+uint64_t keeper_place(const struct keeper *k, const struct keeper_object *o);
+
+/** keeper_can_act - whether we have what it takes to audit and repair @o. */
+bool keeper_can_act(const struct keeper *k, const struct keeper_object *o);
+
 /** keeper_is_acting - whether it is on us to audit and repair @o. */
 bool keeper_is_acting(const struct keeper *k, const struct keeper_object *o);
 
@@ -702,6 +875,9 @@ bool keeper_may_repair(const struct keeper *k, const struct keeper_object *o);
 
 /** keeper_below_check - note since when @o has too few copies that are well. */
 void keeper_below_check(struct keeper *k, struct keeper_object *o);
+
+/** keeper_repair_noted - we place a copy of @o for a lost one. */
+void keeper_repair_noted(const struct keeper *k, struct keeper_object *o);
 
 /** keeper_leave_check - keeper_leave() may have ended. */
 void keeper_leave_check(struct keeper *k);

@@ -16,6 +16,9 @@ enum {
     SILENT_PARTS = 4, /* of the grace, between two tries */
     RANK_PARTS = 8,   /* of the grace, between two ranks */
     HURRY_PARTS = 16, /* of the grace, within which a change is looked at */
+    SLOW_PULL = 1024, /* bytes/ms; a better one's new copy may take so long */
+    LATE_GRACES_MAX = 8, /* but no longer than so many graces */
+    LATE_DOUBLINGS_MAX = 6,
 };
 
 static bool is_in_doubt(const struct keeper *k)
@@ -26,7 +29,7 @@ static bool is_in_doubt(const struct keeper *k)
 /* When a copy that is silent may be given up. */
 static struct mtime gone_at(const struct keeper *k, const struct keeper_copy *c)
 {
-    struct mtime since = c->silent_since;
+    struct mtime since = keeper_chore_look(c)->silent_since;
     if (mtime_before(since, k->back_at))
         since = k->back_at;
     return mtime_add_ms(since, k->config.grace_ms);
@@ -38,22 +41,21 @@ static void ask_again(struct keeper *k, struct keeper_copy *c,
     struct mtime at = keeper_after(k, k->config.grace_ms / SILENT_PARTS + 1);
     if (mtime_before(k->now.mono, gone))
         at = mtime_min(at, gone);
-    keeper_heap_set(&k->heap, &c->timer, at);
+    keeper_due(k, c, at);
 }
 
 void keeper_silent(struct keeper *k, struct keeper_copy *c)
 {
-    struct keeper_object *o = c->object;
-    if (c->verify != NULL)
+    struct keeper_object *o = keeper_object_of(c);
+    if (keeper_chore_look(c)->verify != NULL)
         keeper_verify_part(k, c, E_TIMEOUT);
     if (c->state == KEEPER_HOLDER_GONE) {
-        keeper_heap_set(&k->heap, &c->timer,
-                        keeper_after(k, k->config.grace_ms));
+        keeper_due(k, c, keeper_after(k, k->config.grace_ms));
         return;
     }
     if (c->state != KEEPER_HOLDER_SILENT) {
         keeper_copy_set(k, c, KEEPER_HOLDER_SILENT);
-        c->silent_since = k->now.mono;
+        keeper_chore(c)->silent_since = k->now.mono;
         keeper_tell(k, KEEPER_EVENT_SILENT, o, c->peer);
     }
     struct mtime gone = gone_at(k, c);
@@ -62,7 +64,7 @@ void keeper_silent(struct keeper *k, struct keeper_copy *c)
         return;
     }
     keeper_copy_set(k, c, KEEPER_HOLDER_GONE);
-    keeper_heap_set(&k->heap, &c->timer, keeper_after(k, k->config.grace_ms));
+    keeper_due(k, c, keeper_after(k, k->config.grace_ms));
     keeper_tell(k, KEEPER_EVENT_GIVEN_UP, o, c->peer);
     keeper_row_change(k, o);
 }
@@ -76,8 +78,8 @@ void keeper_alive(struct keeper *k, struct keeper_copy *c)
                     c->fetched ? KEEPER_HOLDER_VERIFIED : KEEPER_HOLDER_STORED);
     if (!was_gone)
         return;
-    keeper_row_change(k, c->object);
-    keeper_set_changed(k, c->object); /* there may be too many now */
+    keeper_row_change(k, keeper_object_of(c));
+    keeper_set_changed(k, keeper_object_of(c)); /* there may be too many now */
 }
 
 int64_t keeper_budget(struct keeper *k)
@@ -106,39 +108,70 @@ int64_t keeper_budget(struct keeper *k)
  */
 static void retell_check(struct keeper *k, struct keeper_object *o)
 {
-    if (keeper_well(k, o) <= keeper_wanted(o) || !keeper_is_acting(k, o)) {
-        o->retell_at = (struct mtime){0};
+    if (keeper_well(k, o) <= keeper_kept_copies(o) || !keeper_is_acting(k, o)) {
+        if (o->work != NULL)
+            o->work->retell_at = (struct mtime){0};
         return;
     }
-    bool is_first = o->retell_at.ns == 0;
-    if (is_first || mtime_reached(k->now.mono, o->retell_at)) {
-        o->retell_at = keeper_after(k, k->config.grace_ms);
+    bool is_first = keeper_look(o)->retell_at.ns == 0;
+    if (is_first || mtime_reached(k->now.mono, keeper_look(o)->retell_at)) {
+        keeper_work(o)->retell_at = keeper_after(k, k->config.grace_ms);
         if (!is_first)
             keeper_set_changed(k, o);
     }
-    keeper_wake(k, o, o->retell_at);
+    keeper_wake(k, o, keeper_look(o)->retell_at);
+}
+
+/*
+ * When we repair though a better one audits: it should have done so long ago.
+ * Each time that we had to, we wait twice as long the next time: it may be our
+ * own link only that does not show us the copies that it sees.
+ */
+static struct mtime late_at(const struct keeper *k,
+                            const struct keeper_object *o)
+{
+    uint64_t grace_ms = k->config.grace_ms;
+    uint64_t pull_ms = o->size_bytes / SLOW_PULL;
+    uint64_t most_ms = grace_ms * LATE_GRACES_MAX;
+    if (pull_ms > most_ms)
+        pull_ms = most_ms;
+    uint64_t wait_ms = keeper_place(k, o) * (grace_ms / RANK_PARTS) + pull_ms;
+    wait_ms = (wait_ms << o->late_repairs) + grace_ms;
+    if (wait_ms > UINT32_MAX)
+        wait_ms = UINT32_MAX;
+    return mtime_add_ms(keeper_look(o)->below_since, (uint32_t)wait_ms);
+}
+
+void keeper_repair_noted(const struct keeper *k, struct keeper_object *o)
+{
+    if (!keeper_is_acting(k, o) && o->late_repairs < LATE_DOUBLINGS_MAX)
+        o->late_repairs++;
 }
 
 void keeper_below_check(struct keeper *k, struct keeper_object *o)
 {
     retell_check(k, o);
     if (keeper_well(k, o) >= keeper_wanted(o)) {
-        o->is_below = false;
+        if (o->work != NULL)
+            o->work->is_below = false;
         return;
     }
-    if (!o->is_below) {
-        o->is_below = true;
-        o->below_since = k->now.mono;
+    if (!keeper_look(o)->is_below) {
+        keeper_work(o)->is_below = true;
+        keeper_work(o)->below_since = k->now.mono;
     }
-    struct mtime at = mtime_add_ms(o->below_since, k->config.grace_ms);
+    struct mtime at =
+        mtime_add_ms(keeper_look(o)->below_since, k->config.grace_ms);
     if (mtime_before(at, k->doubt_until))
         at = k->doubt_until;
     if (mtime_before(at, keeper_act_at(k, o)))
         at = keeper_act_at(k, o);
     if (mtime_before(k->now.mono, at))
         keeper_wake(k, o, at);
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
+    if (o->role == KEEPER_HOLDER && mtime_before(k->now.mono, late_at(k, o)))
+        keeper_wake(k, o, late_at(k, o));
+    list_for_each_copy(c, o)
+    {
         if (keeper_counts(k, c))
             keeper_wake_unix(k, o, c->until_s);
     }
@@ -146,11 +179,13 @@ void keeper_below_check(struct keeper *k, struct keeper_object *o)
 
 bool keeper_may_repair(const struct keeper *k, const struct keeper_object *o)
 {
-    if (!o->is_below || is_in_doubt(k) || !keeper_is_acting(k, o))
+    if (!keeper_look(o)->is_below || is_in_doubt(k) || !keeper_can_act(k, o))
         return false;
+    if (!keeper_is_acting(k, o))
+        return mtime_reached(k->now.mono, late_at(k, o));
     return o->urgent ||
-           mtime_reached(k->now.mono,
-                         mtime_add_ms(o->below_since, k->config.grace_ms));
+           mtime_reached(k->now.mono, mtime_add_ms(keeper_look(o)->below_since,
+                                                   k->config.grace_ms));
 }
 
 /* Copies that are well before and after ours in rank. */
@@ -160,9 +195,9 @@ static void count_around(const struct keeper *k, const struct keeper_object *o,
     bool is_past = false;
     *ret_better = 0;
     *ret_worse = 0;
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
-        if (c == o->self)
+    list_for_each_copy(c, o)
+    {
+        if (c == keeper_self(o))
             is_past = true;
         else if (keeper_is_well(k, c))
             *(is_past ? ret_worse : ret_better) += 1;
@@ -171,16 +206,22 @@ static void count_around(const struct keeper *k, const struct keeper_object *o,
 
 static void begin_trimming(struct keeper *k, struct keeper_object *o)
 {
-    o->is_trimming = true;
-    o->trim_began = k->now.mono;
-    list_for_each (link, &o->copies) {
-        struct keeper_copy *c = keeper_copy_of(link);
-        if (c == o->self)
+    struct keeper_work *w = keeper_work(o);
+    w->is_trimming = true;
+    w->trim_began = k->now.mono;
+    list_for_each_copy(c, o)
+    {
+        c->proved = false;
+        c->talked = false;
+    }
+    list_for_each_copy(c, o)
+    {
+        if (c == keeper_self(o))
             break;
         if (!keeper_is_well(k, c))
             continue;
         (void)keeper_ask_status(k, o, c->peer); /* else tried again later */
-        if (c->audit == NULL)
+        if (keeper_chore_look(c)->audit == NULL)
             keeper_audit_now(k, c);
     }
     keeper_wake(k, o, keeper_after(k, k->config.grace_ms / SILENT_PARTS));
@@ -191,13 +232,11 @@ static uint32_t count_proved(const struct keeper *k,
                              const struct keeper_object *o)
 {
     uint32_t count = 0;
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
-        if (c == o->self)
+    list_for_each_copy(c, o)
+    {
+        if (c == keeper_self(o))
             break;
-        count += keeper_is_well(k, c) &&
-                 mtime_reached(c->passed_at, o->trim_began) &&
-                 mtime_reached(c->talked_at, o->trim_began);
+        count += keeper_is_well(k, c) && c->proved && c->talked;
     }
     return count;
 }
@@ -205,25 +244,27 @@ static uint32_t count_proved(const struct keeper *k,
 /* Return: false when the copy here was one too many and is gone. */
 static bool check_surplus(struct keeper *k, struct keeper_object *o)
 {
-    uint32_t wanted = keeper_wanted(o);
+    uint32_t wanted = keeper_kept_copies(o);
     uint32_t better = 0;
     uint32_t worse = 0;
     count_around(k, o, &better, &worse);
     if (better < wanted) {
-        o->is_trimming = false;
-        o->trim_at = (struct mtime){0};
+        if (o->work == NULL)
+            return true;
+        o->work->is_trimming = false;
+        o->work->trim_at = (struct mtime){0};
         return true;
     }
-    if (o->trim_at.ns == 0) {
+    if (keeper_look(o)->trim_at.ns == 0) {
         struct mtime at = keeper_soon(k, k->config.grace_ms / HURRY_PARTS + 1);
-        o->trim_at =
+        keeper_work(o)->trim_at =
             mtime_add_ms(at, worse * (k->config.grace_ms / RANK_PARTS));
     }
-    if (!mtime_reached(k->now.mono, o->trim_at)) {
-        keeper_wake(k, o, o->trim_at);
+    if (!mtime_reached(k->now.mono, keeper_look(o)->trim_at)) {
+        keeper_wake(k, o, keeper_look(o)->trim_at);
         return true;
     }
-    if (!o->is_trimming) {
+    if (!keeper_look(o)->is_trimming) {
         begin_trimming(k, o);
         return true;
     }
@@ -231,13 +272,15 @@ static bool check_surplus(struct keeper *k, struct keeper_object *o)
         keeper_let_go(k, o, STORAGE_REASON_SURPLUS);
         return false;
     }
-    struct mtime end =
-        mtime_add_ms(o->trim_began, k->config.grace_ms / SILENT_PARTS);
+    struct mtime end = mtime_add_ms(keeper_look(o)->trim_began,
+                                    k->config.grace_ms / SILENT_PARTS);
     if (mtime_reached(k->now.mono, end)) {
-        o->is_trimming = false;
-        o->trim_at = keeper_after(k, k->config.grace_ms / RANK_PARTS + 1);
+        keeper_work(o)->is_trimming = false;
+        keeper_work(o)->trim_at =
+            keeper_after(k, k->config.grace_ms / RANK_PARTS + 1);
     }
-    keeper_wake(k, o, o->is_trimming ? end : o->trim_at);
+    keeper_wake(k, o,
+                keeper_look(o)->is_trimming ? end : keeper_look(o)->trim_at);
     return true;
 }
 
@@ -271,9 +314,10 @@ enum err keeper_leave(struct keeper *k, struct keeper_now now,
     k->leave_job = k->ids++;
     *ret_job = k->leave_job;
     keeper_cancel_pulls(k);
-    map_for_each (it, &k->objects) {
-        keeper_touch(k, container_of(it, struct keeper_object, node));
-    }
+    struct keeper_object *o = NULL;
+    for (uint64_t id = 0; (o = keeper_index_after(&k->objects, id)) != NULL;
+         id = o->id)
+        keeper_touch(k, o);
     keeper_settle(k);
     return OK;
 }
@@ -294,8 +338,8 @@ static void hurry(struct keeper *k, struct keeper_peer *p)
     p->hurried_at = k->now.mono;
     list_for_each (link, &p->copies) {
         struct keeper_copy *c = container_of(link, struct keeper_copy, of_peer);
-        if (c->timer.place != 0 && c->state != KEEPER_HOLDER_PULLING)
-            keeper_heap_sooner(&k->heap, &c->timer, keeper_soon(k, part_ms));
+        if (c->due.ns != MTIME_NEVER.ns && c->state != KEEPER_HOLDER_PULLING)
+            keeper_due_sooner(k, c, keeper_soon(k, part_ms));
     }
 }
 
@@ -303,10 +347,10 @@ static void forget_heard(struct keeper *k, const struct keeper_peer *p)
 {
     list_for_each (link, &p->copies) {
         struct keeper_copy *c = container_of(link, struct keeper_copy, of_peer);
-        struct keeper_object *o = c->object;
-        if (o->heard_from != p)
+        struct keeper_object *o = keeper_object_of(c);
+        if (o->heard_from != p->number)
             continue;
-        o->heard_from = NULL;
+        o->heard_from = 0;
         o->quiet_until = k->now.mono;
         keeper_touch(k, o);
     }
@@ -322,8 +366,8 @@ static void peer_came(struct keeper *k, struct keeper_peer *p)
     hurry(k, p);
     keeper_tell_peer(k, p);
     list_for_each (link, &p->copies) {
-        keeper_touch(k,
-                     container_of(link, struct keeper_copy, of_peer)->object);
+        keeper_touch(k, keeper_object_of(
+                            container_of(link, struct keeper_copy, of_peer)));
     }
 }
 

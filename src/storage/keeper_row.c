@@ -10,29 +10,30 @@
  * An object as a row of node.db, table "objects".
  *
  *   key: object_id_hash()
- *   value: version (1), role (1), phase (1), flags (1), group (8),
- *   release_at_s (8), hash of the record before (32), record (uvarint length,
- *   bytes), copies (uvarint count), each: peer (uvarint length, bytes),
- *   state (1), flags (1), since_ms (8), verified_ms (8), and with a receipt
- *   hash (32), stored_s (8), until_s (8), seq (8), signature (64).
+ *   value: version (1), role (1), phase (1), flags (1), group (8), where
+ *   there was a record before: has_previous (1), copies (1), delay_s (4),
+ *   expires_s (8), until_s (8), latest_s (8), hashes of the last ones (3 x 32);
+ *   record (uvarint length, bytes), copies (uvarint count), each: peer (uvarint
+ *   length, bytes), state (1), flags (1), since_s (4), verified_s (4), and with
+ *   a receipt which record it names (1), stored_s (4), until_s (4), seq (8),
+ *   and, but for our own, signature (64).
  *
  * Numbers are big-endian.  Copies that are only offered, and those that
  * failed, are not written: who starts anew asks anew.
  */
 
 enum {
-    ROW_VERSION = 1,
+    ROW_VERSION = 2,
     ROW_WAS_FULL = 1,
-    ROW_HAS_PREVIOUS = 2,
+    ROW_HAS_PAST = 2,
     ROW_IS_FIXED = 4,
     ROW_FLAGS = 7,
     COPY_HAS_RECEIPT = 1,
-    COPY_RECEIPT_BYTES = OBJECT_HASH_BYTES + 3 * 8 + ED25519_SIG_BYTES,
 };
 
 void keeper_row_change(struct keeper *k, struct keeper_object *o)
 {
-    o->row_generation++;
+    keeper_work(o)->row_generation++;
     keeper_touch(k, o);
 }
 
@@ -52,22 +53,36 @@ static bool is_written(const struct keeper_copy *c)
     return false;
 }
 
-static void write_copy(struct wr *w, const struct keeper_copy *c)
+static void write_copy(const struct keeper *k, struct wr *w,
+                       const struct keeper_copy *c)
 {
     struct bytes peer = peer_id_bytes(&c->peer->id);
     wr_uvarint(w, peer.len);
     wr_bytes(w, peer);
     wr_u8(w, (uint8_t)c->state);
     wr_u8(w, c->has_receipt ? COPY_HAS_RECEIPT : 0);
-    wr_be64(w, c->since_ms);
-    wr_be64(w, c->verified_ms);
+    wr_be32(w, c->since_s);
+    wr_be32(w, c->verified_s);
     if (!c->has_receipt)
         return;
-    wr_bytes(w, (struct bytes){.p = c->record_hash, .len = OBJECT_HASH_BYTES});
-    wr_be64(w, c->stored_s);
-    wr_be64(w, c->until_s);
+    wr_u8(w, c->hash_index);
+    wr_be32(w, c->stored_s);
+    wr_be32(w, c->until_s);
     wr_be64(w, c->seq);
-    wr_bytes(w, (struct bytes){.p = c->sig, .len = sizeof(c->sig)});
+    if (c->peer != k->self)
+        wr_bytes(w,
+                 (struct bytes){.p = keeper_sig(c), .len = ED25519_SIG_BYTES});
+}
+
+static void write_past(struct wr *w, const struct keeper_past *p)
+{
+    wr_u8(w, p->has_previous);
+    wr_u8(w, p->copies);
+    wr_be32(w, p->delay_s);
+    wr_be64(w, p->expires_s);
+    wr_be64(w, p->until_s);
+    wr_be64(w, p->latest_s);
+    wr_bytes(w, (struct bytes){.p = p->hashes[0], .len = sizeof(p->hashes)});
 }
 
 static struct buf *make_value(struct keeper *k, const struct keeper_object *o)
@@ -77,25 +92,26 @@ static struct buf *make_value(struct keeper *k, const struct keeper_object *o)
     wr_u8(&w, (uint8_t)o->role);
     wr_u8(&w, (uint8_t)o->phase);
     wr_u8(&w, (uint8_t)((o->was_full ? ROW_WAS_FULL : 0) |
-                        (o->has_previous ? ROW_HAS_PREVIOUS : 0) |
+                        (o->past != NULL ? ROW_HAS_PAST : 0) |
                         (o->is_fixed ? ROW_IS_FIXED : 0)));
-    wr_be64(&w, o->group);
-    wr_be64(&w, o->release_at_s);
-    wr_bytes(&w, (struct bytes){.p = o->previous_hash,
-                                .len = sizeof(o->previous_hash)});
+    wr_be64(&w, keeper_owner_peer(k, o)->owned_group);
+    if (o->past != NULL)
+        write_past(&w, o->past);
     uint8_t record[OBJECT_RECORD_BYTES_MAX];
     struct wr rw = wr_init(record, sizeof(record));
-    object_write(&rw, &o->contract);
+    object_write(&rw, keeper_contract(k, o));
     wr_uvarint(&w, wr_len(&rw));
     wr_bytes(&w, (struct bytes){.p = record, .len = wr_len(&rw)});
     uint64_t count = 0;
-    list_for_each (link, &o->copies) {
-        count += is_written(keeper_copy_of(link));
+    list_for_each_copy(c, o)
+    {
+        count += is_written(c);
     }
     wr_uvarint(&w, count);
-    list_for_each (link, &o->copies) {
-        if (is_written(keeper_copy_of(link)))
-            write_copy(&w, keeper_copy_of(link));
+    list_for_each_copy(c, o)
+    {
+        if (is_written(c))
+            write_copy(k, &w, c);
     }
     struct bytes value;
     enum err err = wr_finish(&w, &value);
@@ -107,11 +123,12 @@ static struct buf *make_value(struct keeper *k, const struct keeper_object *o)
 static struct keeper_out *emit_store(struct keeper *k, struct keeper_object *o)
 {
     struct keeper_task *t = keeper_task_new(k, KEEPER_TASK_STORE, o, NULL);
-    t->generation = o->row_generation;
+    t->generation = keeper_work(o)->row_generation;
     struct keeper_out *out = keeper_emit(k, KEEPER_STORE);
     out->id = t->id;
-    memcpy(out->key, o->key, sizeof(o->key));
-    out->key_len = sizeof(o->key);
+    struct cid root = keeper_root(o);
+    object_id_hash(&root, keeper_owner(k, o), out->key);
+    out->key_len = OBJECT_HASH_BYTES;
     return out;
 }
 
@@ -122,20 +139,21 @@ void keeper_row_remove(struct keeper *k, struct keeper_object *o)
 
 void keeper_row_check(struct keeper *k, struct keeper_object *o)
 {
-    if (o->row_writing || o->row_generation == o->row_written)
+    struct keeper_work *w = o->work;
+    if (w == NULL || w->row_writing || w->row_generation == w->row_written)
         return;
-    o->row_writing = true;
+    w->row_writing = true;
     emit_store(k, o)->data = make_value(k, o);
 }
 
 static void answer_waiting(struct keeper *k, struct keeper_object *o,
                            enum err err)
 {
-    list_for_each_safe (link, &o->tasks) {
+    list_for_each_safe (link, &keeper_work(o)->tasks) {
         struct keeper_task *t =
             container_of(link, struct keeper_task, of_object);
         if (t->kind != KEEPER_TASK_SERVE_ROW ||
-            (err == OK && t->generation > o->row_written))
+            (err == OK && t->generation > keeper_look(o)->row_written))
             continue;
         uint64_t id = t->began.ns;
         enum storage_message_type type = t->type;
@@ -144,9 +162,9 @@ static void answer_waiting(struct keeper *k, struct keeper_object *o,
             keeper_refuse(k, id, STORAGE_REASON_SPACE, NULL);
             continue;
         }
-        bool has_receipt = o->role == KEEPER_HOLDER &&
-                           o->phase == KEEPER_PHASE_HELD && o->self != NULL &&
-                           o->self->has_receipt;
+        bool has_receipt =
+            o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD &&
+            keeper_self(o) != NULL && keeper_self(o)->has_receipt;
         keeper_out_begin(k, type, o);
         if (type == STORAGE_ACCEPT && has_receipt)
             keeper_put_own_receipt(k, o);
@@ -159,16 +177,16 @@ void keeper_row_wait(struct keeper *k, struct keeper_object *o, uint64_t id,
 {
     struct keeper_task *t = keeper_task_new(k, KEEPER_TASK_SERVE_ROW, o, NULL);
     t->type = type;
-    t->generation = o->row_generation;
+    t->generation = keeper_look(o)->row_generation;
     t->began.ns = id; /* of the request; a task has one time only */
-    if (o->row_written >= o->row_generation)
+    if (keeper_look(o)->row_written >= keeper_look(o)->row_generation)
         answer_waiting(k, o, OK);
 }
 
 /* The disk is full or broken: what was not promised yet is not begun. */
 static void row_failed(struct keeper *k, struct keeper_object *o)
 {
-    bool is_new = o->row_written == 0;
+    bool is_new = keeper_look(o)->row_written == 0;
     answer_waiting(k, o, E_NOSPACE);
     if (is_new && o->role == KEEPER_HOLDER) {
         keeper_object_free(k, o);
@@ -189,13 +207,14 @@ void keeper_on_stored(struct keeper *k, uint64_t id, enum err err,
     keeper_task_free(k, t);
     if (o == NULL)
         return;
-    o->row_writing = false;
+    keeper_work(o)->row_writing = false;
     if (err != OK) {
         row_failed(k, o);
         keeper_settle(k);
         return;
     }
-    o->row_written = generation;
+    keeper_work(o)->row_written = generation;
+    o->on_disk = true;
     if (o->role == KEEPER_HOLDER)
         keeper_own_stored(k, o);
     answer_waiting(k, o, OK);
@@ -203,14 +222,18 @@ void keeper_on_stored(struct keeper *k, uint64_t id, enum err err,
     keeper_settle(k);
 }
 
-static void read_receipt(struct rd *r, struct keeper_copy *c)
+static void read_receipt(const struct keeper *k, struct rd *r,
+                         struct keeper_copy *c)
 {
     c->has_receipt = true;
-    rd_copy(r, c->record_hash, sizeof(c->record_hash), OBJECT_HASH_BYTES);
-    c->stored_s = rd_be64(r);
-    c->until_s = rd_be64(r);
+    c->hash_index = rd_u8(r);
+    c->stored_s = rd_be32(r);
+    c->until_s = rd_be32(r);
     c->seq = rd_be64(r);
-    rd_copy(r, c->sig, sizeof(c->sig), sizeof(c->sig));
+    if (c->hash_index > KEEPER_PAST_HASHES + 1 || c->seq > OBJECT_SEQ_MAX)
+        rd_fail(r, E_CORRUPT);
+    if (c->peer != k->self)
+        rd_copy(r, keeper_sig(c), ED25519_SIG_BYTES, ED25519_SIG_BYTES);
 }
 
 static void read_copy(struct keeper *k, struct keeper_object *o, struct rd *r)
@@ -234,16 +257,16 @@ static void read_copy(struct keeper *k, struct keeper_object *o, struct rd *r)
     }
     c->state = (enum keeper_holder_state)state;
     if (c->state == KEEPER_HOLDER_PULLING && peer != k->self) {
-        o->placing++;
+        keeper_work(o)->placing++;
         k->placing_count++;
         c->placed = true;
         c->is_placing = true;
     }
     c->fetched = c->state == KEEPER_HOLDER_VERIFIED;
-    c->since_ms = rd_be64(r);
-    c->verified_ms = rd_be64(r);
+    c->since_s = rd_be32(r);
+    c->verified_s = rd_be32(r);
     if (flags != 0)
-        read_receipt(r, c);
+        read_receipt(k, r, c);
 }
 
 static void read_copies(struct keeper *k, struct keeper_object *o, struct rd *r)
@@ -258,7 +281,7 @@ static void read_copies(struct keeper *k, struct keeper_object *o, struct rd *r)
 /* What was under way when we stopped begins again. */
 static void resume(struct keeper *k, struct keeper_object *o)
 {
-    o->row_written = o->row_generation = 1;
+    o->on_disk = true;
     o->set_generation = 1;
     if (o->role == KEEPER_OWNER)
         return;
@@ -268,7 +291,6 @@ static void resume(struct keeper *k, struct keeper_object *o)
         break;
     case KEEPER_PHASE_HELD:
     case KEEPER_PHASE_RELEASING:
-        o->root->counted = true;
         keeper_count_root(k, o, true);
         k->stats.held++;
         break;
@@ -295,6 +317,24 @@ static enum err read_contract(struct rd *r, struct checked_object *ret_contract)
     return err;
 }
 
+static void read_past(struct rd *r, struct keeper_past *p)
+{
+    uint8_t has_previous = rd_u8(r);
+    p->has_previous = has_previous != 0;
+    p->copies = rd_u8(r);
+    p->delay_s = rd_be32(r);
+    p->expires_s = rd_be64(r);
+    p->until_s = rd_be64(r);
+    p->latest_s = rd_be64(r);
+    for (size_t i = 0; i < KEEPER_PAST_HASHES; i++)
+        rd_copy(r, p->hashes[i], sizeof(p->hashes[i]), OBJECT_HASH_BYTES);
+    if (has_previous > 1 || p->copies > OBJECT_COPIES_MAX ||
+        p->delay_s > OBJECT_RELEASE_DELAY_MAX_S ||
+        p->expires_s > OBJECT_TIME_MAX_S || p->until_s > OBJECT_TIME_MAX_S ||
+        p->latest_s > OBJECT_TIME_MAX_S)
+        rd_fail(r, E_CORRUPT);
+}
+
 static enum err load(struct keeper *k, struct bytes key, struct bytes value)
 {
     struct rd r = rd_init(value);
@@ -304,9 +344,9 @@ static enum err load(struct keeper *k, struct bytes key, struct bytes value)
     uint8_t phase = rd_u8(&r);
     uint8_t flags = rd_u8(&r);
     uint64_t group = rd_be64(&r);
-    uint64_t release_at_s = rd_be64(&r);
-    uint8_t previous[OBJECT_HASH_BYTES] = {0};
-    rd_copy(&r, previous, sizeof(previous), sizeof(previous));
+    struct keeper_past past = {0};
+    if ((flags & ROW_HAS_PAST) != 0)
+        read_past(&r, &past);
     struct checked_object contract;
     if (read_contract(&r, &contract) != OK || role > KEEPER_HOLDER ||
         phase > KEEPER_PHASE_TOMB || flags > ROW_FLAGS)
@@ -320,14 +360,19 @@ static enum err load(struct keeper *k, struct bytes key, struct bytes value)
         keeper_object_new(k, (enum keeper_role)role, &contract);
     o->phase = (enum keeper_phase)phase;
     o->was_full = (flags & ROW_WAS_FULL) != 0;
-    o->has_previous = (flags & ROW_HAS_PREVIOUS) != 0;
+    if ((flags & ROW_HAS_PAST) != 0)
+        o->past = mem_dup(&past, sizeof(past));
+    if (o->past != NULL)
+        o->past->since_s = keeper_unix_s(k);
     o->is_fixed = (flags & ROW_IS_FIXED) != 0;
-    o->group = group;
-    o->release_at_s = release_at_s;
-    memcpy(o->previous_hash, previous, sizeof(previous));
+    struct keeper_peer *owner = keeper_owner_peer(k, o);
+    if (o->role == KEEPER_HOLDER)
+        owner->owned_group = group;
     read_copies(k, o, &r);
+    uint8_t name[OBJECT_HASH_BYTES];
+    object_id_hash(&record->root, record->owner, name);
     if (rd_finish(&r) != OK ||
-        !bytes_eq(key, (struct bytes){.p = o->key, .len = sizeof(o->key)})) {
+        !bytes_eq(key, (struct bytes){.p = name, .len = sizeof(name)})) {
         keeper_object_free(k, o);
         return E_CORRUPT;
     }

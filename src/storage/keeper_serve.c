@@ -41,13 +41,26 @@ static enum storage_state state_of(const struct keeper_object *o)
         return STORAGE_STATE_PULLING;
     case KEEPER_PHASE_HELD:
         /* Until the receipt is signed it is not acknowledged. */
-        return o->self != NULL && o->self->has_receipt ? STORAGE_STATE_KEPT
-                                                       : STORAGE_STATE_PULLING;
+        return keeper_self(o) != NULL && keeper_self(o)->has_receipt
+                   ? STORAGE_STATE_KEPT
+                   : STORAGE_STATE_PULLING;
     case KEEPER_PHASE_RELEASING:
     case KEEPER_PHASE_TOMB:
         return STORAGE_STATE_RELEASED;
     }
     return STORAGE_STATE_NONE;
+}
+
+static void put_progress(struct keeper *k, const struct keeper_object *o)
+{
+    bool is_pulling =
+        o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_PULLING;
+    if (k->out->state != STORAGE_STATE_KEPT &&
+        k->out->state != STORAGE_STATE_PULLING)
+        return;
+    k->out->blocks = is_pulling ? keeper_look(o)->pulled_blocks : o->blocks;
+    k->out->size_bytes =
+        is_pulling ? keeper_look(o)->pulled_bytes : o->size_bytes;
 }
 
 static void serve_status(struct keeper *k, uint64_t id)
@@ -56,11 +69,8 @@ static void serve_status(struct keeper *k, uint64_t id)
     keeper_out_begin(k, STORAGE_STATE, o);
     if (o != NULL) {
         k->out->state = state_of(o);
-        if (k->out->state == STORAGE_STATE_KEPT) {
-            k->out->blocks = o->contract.record.blocks;
-            k->out->size_bytes = o->contract.record.size_bytes;
-        }
-        keeper_put_record(k, &o->contract);
+        put_progress(k, o);
+        keeper_put_record(k, keeper_contract(k, o));
         keeper_put_receipts(k, o);
     }
     keeper_answer(k, id);
@@ -68,7 +78,22 @@ static void serve_status(struct keeper *k, uint64_t id)
 
 static bool is_release_known(const struct keeper_object *o)
 {
-    return object_is_release(&o->contract.record);
+    return keeper_is_release(o);
+}
+
+/*
+ * Whether all receipts of the message name a record that is neither ours nor
+ * the one before: the sender has missed more than one, or we have.
+ */
+static bool is_of_other_record(struct keeper *k, const struct keeper_object *o)
+{
+    struct storage_receipt receipt;
+    for (size_t i = 0; i < k->in->receipts_count; i++) {
+        if (receipt_decode(k->in->receipts[i], &receipt) == OK &&
+            keeper_hash_index(k, o, receipt.record_hash) <= 1)
+            return false;
+    }
+    return k->in->receipts_count > 0;
 }
 
 static void serve_holders(struct keeper *k, struct keeper_peer *from,
@@ -80,10 +105,14 @@ static void serve_holders(struct keeper *k, struct keeper_peer *from,
         return;
     }
     if (is_release_known(o)) {
-        keeper_refuse(k, id, STORAGE_REASON_STALE, &o->contract);
+        keeper_refuse(k, id, STORAGE_REASON_STALE, keeper_contract(k, o));
         return;
     }
     keeper_merge_receipts(k, o, from);
+    if (is_of_other_record(k, o)) {
+        keeper_refuse(k, id, STORAGE_REASON_STALE, keeper_contract(k, o));
+        return; /* the newer of the two records wins at both ends */
+    }
     keeper_heard(k, o, from);
     keeper_row_wait(k, o, id, STORAGE_OK); /* it will not be told again */
 }
@@ -118,13 +147,9 @@ static void serve_receipt(struct keeper *k, struct keeper_peer *from,
 static bool is_here(struct keeper *k, const struct cid *root,
                     struct keeper_peer *from)
 {
-    struct keeper_root *r = keeper_root_find(k, root);
     bool found = false;
-    if (r == NULL)
-        return false;
-    list_for_each (link, &r->objects) {
-        struct keeper_object *o =
-            container_of(link, struct keeper_object, of_root);
+    for (struct keeper_object *o = keeper_index_root(&k->objects, root);
+         o != NULL; o = keeper_index_same(o)) {
         if (o->role != KEEPER_HOLDER || o->phase != KEEPER_PHASE_HELD)
             continue;
         found = true;
@@ -173,32 +198,25 @@ static void serve_audit(struct keeper *k, struct keeper_peer *from, uint64_t id)
 /* Sign anew what is past half of its life, so that the auditor has it. */
 static void renew_receipts(struct keeper *k, const struct cid *root)
 {
-    struct keeper_root *r = keeper_root_find(k, root);
-    if (r == NULL)
-        return;
     uint64_t half_s = k->config.receipt_ms / 2000;
-    list_for_each (link, &r->objects) {
-        struct keeper_object *o =
-            container_of(link, struct keeper_object, of_root);
+    for (struct keeper_object *o = keeper_index_root(&k->objects, root);
+         o != NULL; o = keeper_index_same(o)) {
+        const struct keeper_copy *self = keeper_self(o);
         if (o->role != KEEPER_HOLDER || o->phase != KEEPER_PHASE_HELD ||
-            o->self == NULL || !o->self->has_receipt)
+            self == NULL || !self->has_receipt)
             continue;
-        if (o->self->until_s < keeper_unix_s(k) + half_s)
+        if (self->until_s < keeper_unix_s(k) + half_s)
             keeper_sign_own(k, o);
         /* Again for a while: the answer with a new one may get lost. */
-        if (o->self->seq + UINT64_C(2) * k->config.audit_ms > k->now.unix_ms)
+        if (self->seq + UINT64_C(2) * k->config.audit_ms > k->now.unix_ms)
             keeper_put_own_receipt(k, o);
     }
 }
 
 static void mend_root(struct keeper *k, const struct cid *root)
 {
-    struct keeper_root *r = keeper_root_find(k, root);
-    if (r == NULL)
-        return;
-    list_for_each (link, &r->objects) {
-        struct keeper_object *o =
-            container_of(link, struct keeper_object, of_root);
+    for (struct keeper_object *o = keeper_index_root(&k->objects, root);
+         o != NULL; o = keeper_index_same(o)) {
         if (o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD)
             keeper_mend(k, o);
     }
@@ -295,12 +313,12 @@ void keeper_on_fetched(struct keeper *k, uint64_t id, enum err err,
     keeper_settle(k);
 }
 
-static bool is_of_owner(const struct keeper_object *o,
+static bool is_of_owner(const struct keeper *k, const struct keeper_object *o,
                         const uint8_t owner[static OBJECT_OWNER_BYTES])
 {
     return o->role == KEEPER_HOLDER && o->phase != KEEPER_PHASE_TOMB &&
            o->phase != KEEPER_PHASE_RELEASING &&
-           memcmp(o->contract.record.owner, owner, OBJECT_OWNER_BYTES) == 0;
+           memcmp(keeper_owner(k, o), owner, OBJECT_OWNER_BYTES) == 0;
 }
 
 static void put_records(struct keeper *k, uint64_t after, uint8_t *cursor)
@@ -309,10 +327,10 @@ static void put_records(struct keeper *k, uint64_t after, uint8_t *cursor)
     struct storage_message *m = k->out;
     uint64_t last = 0;
     size_t used = 0;
-    map_for_each (it, &k->objects) {
-        const struct keeper_object *o =
-            container_of(it, struct keeper_object, node);
-        if (o->id <= after || !is_of_owner(o, k->in->owner))
+    const struct keeper_object *o = NULL;
+    for (; (o = keeper_index_after(&k->objects, after)) != NULL;
+         after = o->id) {
+        if (!is_of_owner(k, o, k->in->owner))
             continue;
         if (m->records_count == room) {
             struct wr w = wr_init(cursor, CURSOR_BYTES);
@@ -322,7 +340,7 @@ static void put_records(struct keeper *k, uint64_t after, uint8_t *cursor)
         }
         struct wr w =
             wr_init(k->scratch + used, STORAGE_MESSAGE_BYTES_MAX - used);
-        object_write(&w, &o->contract);
+        object_write(&w, keeper_contract(k, o));
         m->records[m->records_count++] =
             (struct bytes){.p = w.start, .len = wr_len(&w)};
         used += wr_len(&w);
@@ -332,8 +350,17 @@ static void put_records(struct keeper *k, uint64_t after, uint8_t *cursor)
 
 static void serve_mine(struct keeper *k, struct keeper_peer *from, uint64_t id)
 {
-    if (storage_mine_check(k->in, &from->id, &k->self->id, keeper_unix_s(k)) !=
-        OK) {
+    uint64_t now_s = keeper_unix_s(k);
+    enum err err = storage_mine_check(k->in, &from->id, &k->self->id, now_s);
+    if (err == E_TIMEOUT) {
+        /* A wrong clock, its own or ours, is no forgery. */
+        keeper_refuse(k, id,
+                      k->in->at_s < now_s ? STORAGE_REASON_EXPIRED
+                                          : STORAGE_REASON_FUTURE,
+                      NULL);
+        return;
+    }
+    if (err != OK) {
         keeper_bad_peer(k, from, E_MISMATCH);
         keeper_refuse(k, id, STORAGE_REASON_INVALID, NULL);
         return;

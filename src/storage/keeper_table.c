@@ -1,10 +1,12 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/wr.h"
+#include "crypto/sha256.h"
 #include "storage/keeper_priv.h"
 
 /*
- * The tables: objects by (root, owner), roots, copies, peers, tasks.  An
+ * The tables: objects by root and owner, peers, tasks.  An
  * object owns its copies; copies, tasks and being connected count the peer;
  * a task names an object as long as it is there.
  */
@@ -25,6 +27,7 @@ struct keeper_peer *keeper_peer_get(struct keeper *k, const struct peer_id *id)
         return NULL;
     p = mem_zalloc(1, sizeof(*p));
     p->id = *id;
+    p->number = ++k->peers_made;
     p->timer.kind = KEEPER_TIMER_PEER;
     list_init(&p->copies);
     list_init(&p->ready);
@@ -58,46 +61,87 @@ void keeper_peer_unref(struct keeper *k, struct keeper_peer *p)
     keeper_peer_tidy(k, p);
 }
 
-struct keeper_root *keeper_root_find(const struct keeper *k,
-                                     const struct cid *cid)
+struct cid keeper_root(const struct keeper_object *o)
 {
-    uint8_t key[CID_BYTES_MAX];
-    struct bytes bytes = {.p = key, .len = cid_encode(cid, key)};
-    struct map_node *node = map_get(&k->roots, bytes);
-    return node == NULL ? NULL : container_of(node, struct keeper_root, node);
+    struct cid root;
+    enum err err =
+        cid_decode((struct bytes){.p = o->root, .len = o->root_len}, &root);
+    assert(err == OK); /* it was encoded here */
+    (void)err;
+    return root;
 }
 
-static struct keeper_root *root_get(struct keeper *k, const struct cid *cid)
+struct keeper_peer *keeper_owner_peer(const struct keeper *k,
+                                      const struct keeper_object *o)
 {
-    struct keeper_root *r = keeper_root_find(k, cid);
-    if (r != NULL)
-        return r;
-    r = mem_zalloc(1, sizeof(*r));
-    r->cid = *cid;
-    list_init(&r->objects);
-    struct bytes key = {.p = r->key, .len = cid_encode(cid, r->key)};
-    map_put(&k->roots, &r->node, key);
-    return r;
+    return o->role == KEEPER_OWNER ? k->self : keeper_owner_copy(o)->peer;
 }
 
-static void root_tidy(struct keeper *k, struct keeper_root *r)
+const uint8_t *keeper_owner(const struct keeper *k,
+                            const struct keeper_object *o)
 {
-    if (!list_empty(&r->objects))
-        return;
-    assert(r->kept == 0);
-    map_remove(&k->roots, &r->node);
-    mem_free(r);
+    /* The key is the end of an Ed25519 peer id. */
+    const struct peer_id *id = &keeper_owner_peer(k, o)->id;
+    return id->bytes + id->len - OBJECT_OWNER_BYTES;
 }
 
 struct keeper_object *
 keeper_object_find(const struct keeper *k, const struct cid *root,
                    const uint8_t owner[static OBJECT_OWNER_BYTES])
 {
-    uint8_t key[OBJECT_HASH_BYTES];
-    object_id_hash(root, owner, key);
-    struct map_node *node =
-        map_get(&k->objects, (struct bytes){.p = key, .len = sizeof(key)});
-    return node == NULL ? NULL : container_of(node, struct keeper_object, node);
+    struct keeper_object *o = keeper_index_root(&k->objects, root);
+    while (o != NULL &&
+           memcmp(keeper_owner(k, o), owner, OBJECT_OWNER_BYTES) != 0)
+        o = keeper_index_same(o);
+    return o;
+}
+
+bool keeper_is_release(const struct keeper_object *o)
+{
+    return o->policy.copies == 0 && o->policy.k == 0;
+}
+
+const struct checked_object *keeper_contract(struct keeper *k,
+                                             const struct keeper_object *o)
+{
+    struct object_record *record = &k->contract.record;
+    *record = (struct object_record){
+        .root = keeper_root(o),
+        .size_bytes = o->size_bytes,
+        .blocks = o->blocks,
+        .policy = o->policy,
+        .name_len = o->name_len,
+        .created_s = o->created_s,
+        .expires_s = o->expires_s,
+        .seq = o->seq,
+    };
+    memcpy(record->network, k->network, sizeof(record->network));
+    memcpy(record->owner, keeper_owner(k, o), OBJECT_OWNER_BYTES);
+    memcpy(record->sig, o->sig, sizeof(record->sig));
+    if (o->name_len > 0)
+        memcpy(record->name, o->name, o->name_len);
+    uint8_t encoded[OBJECT_RECORD_BYTES_MAX];
+    struct wr w = wr_init(encoded, sizeof(encoded));
+    object_record_encode(&w, record);
+    sha256((struct bytes){.p = encoded, .len = wr_len(&w)}, k->contract.hash);
+    return &k->contract;
+}
+
+void keeper_set_record(struct keeper_object *o,
+                       const struct object_record *record)
+{
+    o->size_bytes = record->size_bytes;
+    o->blocks = record->blocks;
+    o->policy = record->policy;
+    o->created_s = record->created_s;
+    o->expires_s = record->expires_s;
+    o->seq = record->seq;
+    memcpy(o->sig, record->sig, sizeof(o->sig));
+    mem_free(o->name);
+    o->name = NULL;
+    o->name_len = record->name_len;
+    if (record->name_len > 0)
+        o->name = mem_dup(record->name, record->name_len);
 }
 
 struct keeper_object *keeper_object_own(const struct keeper *k,
@@ -121,91 +165,102 @@ keeper_owner_get(struct keeper *k, const uint8_t key[static OBJECT_OWNER_BYTES])
     return keeper_peer_get(k, &id);
 }
 
-static void add_owner(struct keeper *k, struct keeper_object *o)
+static void add_owner(struct keeper *k, struct keeper_object *o,
+                      const uint8_t key[static OBJECT_OWNER_BYTES])
 {
-    struct keeper_peer *peer = keeper_owner_get(k, o->contract.record.owner);
+    struct keeper_peer *peer = keeper_owner_get(k, key);
     assert(peer != NULL); /* the caller has asked */
     struct keeper_copy *c = keeper_copy_add(k, o, peer, KEEPER_HOLDER_OFFERED);
-    assert(c != NULL);
+    assert(c == keeper_owner_copy(o));
     c->is_owner = true;
-    o->owner = c;
 }
 
 static void add_self(struct keeper *k, struct keeper_object *o)
 {
-    o->self = keeper_copy_add(k, o, k->self, KEEPER_HOLDER_PULLING);
-    assert(o->self != NULL);
+    struct keeper_copy *c =
+        keeper_copy_add(k, o, k->self, KEEPER_HOLDER_PULLING);
+    assert(c == keeper_self(o));
+    (void)c;
 }
 
 struct keeper_object *keeper_object_new(struct keeper *k, enum keeper_role role,
                                         const struct checked_object *contract)
 {
-    struct keeper_object *o = mem_zalloc(1, sizeof(*o));
     const struct object_record *record = &contract->record;
+    uint8_t root[CID_BYTES_MAX];
+    size_t root_len = cid_encode(&record->root, root);
+    struct keeper_object *o = mem_zalloc(1, sizeof(*o) + root_len);
     o->id = ++k->objects_made;
     o->role = role;
-    o->contract = *contract;
     o->timer.kind = KEEPER_TIMER_OBJECT;
-    o->waits_in = -1;
-    list_init(&o->of_root);
-    list_init(&o->dirty);
-    list_init(&o->queue);
-    list_init(&o->starved);
-    list_init(&o->pulling);
-    list_init(&o->tasks);
-    list_init(&o->copies);
-    o->root = root_get(k, &record->root);
-    list_add_tail(&o->root->objects, &o->of_root);
-    object_id_hash(&record->root, record->owner, o->key);
-    map_put(&k->objects, &o->node,
-            (struct bytes){.p = o->key, .len = sizeof(o->key)});
+    o->best = KEEPER_SLOT_NONE;
+    o->root_len = (uint8_t)root_len;
+    memcpy(o->root, root, root_len);
+    keeper_set_record(o, record);
+    keeper_index_add(&k->objects, o);
     if (role == KEEPER_OWNER) {
         k->stats.owned++;
         return o;
     }
-    add_owner(k, o);
+    add_owner(k, o, record->owner);
     add_self(k, o);
     o->quiet_until =
         keeper_after(k, k->config.audit_ms + k->config.audit_ms / 2);
     return o;
 }
 
-static void forget_tasks(struct keeper_object *o)
+static void undirty(struct keeper *k, const struct keeper_object *o)
 {
-    while (!list_empty(&o->tasks)) {
-        struct list *link = list_first(&o->tasks);
+    for (size_t i = k->dirty_next; o->is_dirty && i < k->dirty_count; i++) {
+        if (k->dirty[i] == o)
+            k->dirty[i] = NULL;
+    }
+}
+
+static void free_work(struct keeper *k, struct keeper_object *o)
+{
+    struct keeper_work *w = o->work;
+    if (w == NULL)
+        return;
+    if (w->pull != NULL) {
+        keeper_emit(k, KEEPER_PULL_CANCEL)->id = w->pull->id;
+        keeper_task_free(k, w->pull);
+        k->pulls_count--;
+    }
+    while (!list_empty(&w->tasks)) {
+        struct list *link = list_first(&w->tasks);
         list_remove(link);
         container_of(link, struct keeper_task, of_object)->object = NULL;
     }
+    if (w->placer != NULL)
+        keeper_peer_unref(k, w->placer);
+    list_remove(&w->queue);
+    list_remove(&w->starved);
+    list_remove(&w->pulling);
+    mem_free(w);
+    o->work = NULL;
 }
 
 void keeper_object_free(struct keeper *k, struct keeper_object *o)
 {
-    keeper_unqueue(o);
     keeper_promise(k, o, false);
     keeper_count_root(k, o, false);
-    while (!list_empty(&o->copies))
-        keeper_copy_free(k, keeper_copy_of(list_first(&o->copies)));
-    if (o->pull != NULL) {
-        keeper_emit(k, KEEPER_PULL_CANCEL)->id = o->pull->id;
-        keeper_task_free(k, o->pull);
-        k->pulls_count--;
-    }
-    forget_tasks(o);
-    if (o->placer != NULL)
-        keeper_peer_unref(k, o->placer);
+    /* While its owner is known yet. */
+    keeper_index_remove(&k->objects, o);
+    struct keeper_copy *c = NULL;
+    while ((c = keeper_first(o)) != NULL)
+        keeper_copy_free(k, c);
+    free_work(k, o);
     if (o->role == KEEPER_OWNER)
         k->stats.owned--;
     else if (o->phase == KEEPER_PHASE_HELD ||
              o->phase == KEEPER_PHASE_RELEASING)
         k->stats.held--;
     keeper_heap_unset(&k->heap, &o->timer);
-    list_remove(&o->dirty);
-    list_remove(&o->starved);
-    list_remove(&o->pulling);
-    list_remove(&o->of_root);
-    root_tidy(k, o->root);
-    map_remove(&k->objects, &o->node);
+    undirty(k, o);
+    mem_free(o->copies);
+    mem_free(o->past);
+    mem_free(o->name);
     mem_free(o);
 }
 
@@ -214,12 +269,11 @@ void keeper_promise(struct keeper *k, struct keeper_object *o, bool promised)
     if (o->promised == promised)
         return;
     o->promised = promised;
-    uint64_t bytes = o->contract.record.size_bytes;
-    struct keeper_peer *owner = o->owner->peer;
+    uint64_t bytes = o->size_bytes;
+    struct keeper_peer *owner = keeper_owner_peer(k, o);
     if (promised) {
         k->promised_bytes += bytes;
         owner->owned_bytes += bytes;
-        owner->owned_group = o->group;
         return;
     }
     assert(k->promised_bytes >= bytes);
@@ -228,122 +282,21 @@ void keeper_promise(struct keeper *k, struct keeper_object *o, bool promised)
     owner->owned_bytes -= bytes;
 }
 
+/* Whether any object counts the root of @o in the store. */
+static bool is_root_counted(const struct keeper *k,
+                            const struct keeper_object *o)
+{
+    struct cid root = keeper_root(o);
+    return keeper_kept(k, &root);
+}
+
 void keeper_count_root(struct keeper *k, struct keeper_object *o, bool counts)
 {
-    struct keeper_root *r = o->root;
     if (o->counted == counts)
         return;
     o->counted = counts;
-    r->kept += counts ? 1 : UINT32_MAX; /* one less */
-    if (r->kept > 0 || !r->counted)
-        return;
-    r->counted = false;
-    if (k->started)
-        keeper_emit(k, KEEPER_DROP)->root = r->cid;
-}
-
-struct keeper_copy *keeper_copy_of(struct list *link)
-{
-    return container_of(link, struct keeper_copy, of_object);
-}
-
-struct keeper_copy *keeper_copy_find(const struct keeper_object *o,
-                                     const struct peer_id *peer)
-{
-    list_for_each (link, &o->copies) {
-        struct keeper_copy *c = keeper_copy_of(link);
-        if (!c->is_owner && peer_id_eq(&c->peer->id, peer))
-            return c;
-    }
-    return NULL;
-}
-
-static bool make_room(struct keeper *k, struct keeper_object *o)
-{
-    if (o->copies_count < KEEPER_HOLDERS_MAX)
-        return true;
-    list_for_each (link, &o->copies) {
-        struct keeper_copy *c = keeper_copy_of(link);
-        if (c->state != KEEPER_HOLDER_FAILED && c->state != KEEPER_HOLDER_GONE)
-            continue;
-        keeper_copy_free(k, c);
-        return true;
-    }
-    return false;
-}
-
-static void insert_by_rank(struct keeper_object *o, struct keeper_copy *c)
-{
-    struct list *place = &o->copies;
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *other = keeper_copy_of(link);
-        if (other->rank > c->rank ||
-            (other->rank == c->rank &&
-             peer_id_cmp(&other->peer->id, &c->peer->id) < 0))
-            continue;
-        place = link;
-        break;
-    }
-    list_add_tail(place, &c->of_object);
-}
-
-struct keeper_copy *keeper_copy_add(struct keeper *k, struct keeper_object *o,
-                                    struct keeper_peer *peer,
-                                    enum keeper_holder_state state)
-{
-    if (!make_room(k, o))
-        return NULL;
-    struct keeper_copy *c = mem_zalloc(1, sizeof(*c));
-    c->object = o;
-    c->peer = keeper_peer_ref(peer);
-    c->rank = placement_score(&o->root->cid, &peer->id, 1);
-    c->state = state;
-    c->since_ms = k->now.unix_ms;
-    c->timer.kind = KEEPER_TIMER_COPY;
-    list_init(&c->ready);
-    list_init(&c->tell);
-    insert_by_rank(o, c);
-    list_add_tail(&peer->copies, &c->of_peer);
-    o->copies_count++;
-    return c;
-}
-
-static bool is_placing(enum keeper_holder_state state)
-{
-    return state == KEEPER_HOLDER_OFFERED || state == KEEPER_HOLDER_PULLING;
-}
-
-void keeper_copy_free(struct keeper *k, struct keeper_copy *c)
-{
-    struct keeper_object *o = c->object;
-    keeper_placed(k, c);
-    if (c->verify != NULL)
-        keeper_verify_part(k, c, E_NOTFOUND);
-    keeper_audit_forget(c);
-    keeper_heap_unset(&k->heap, &c->timer);
-    list_remove(&c->of_object);
-    list_remove(&c->of_peer);
-    list_remove(&c->ready);
-    list_remove(&c->tell);
-    o->copies_count--;
-    if (o->self == c)
-        o->self = NULL;
-    if (o->owner == c)
-        o->owner = NULL;
-    keeper_peer_unref(k, c->peer);
-    mem_free(c);
-}
-
-void keeper_copy_set(struct keeper *k, struct keeper_copy *c,
-                     enum keeper_holder_state state)
-{
-    if (!is_placing(state))
-        keeper_placed(k, c);
-    if (c->state == state)
-        return;
-    c->state = state;
-    c->since_ms = k->now.unix_ms;
-    keeper_touch(k, c->object);
+    if (!counts && k->started && !is_root_counted(k, o))
+        keeper_emit(k, KEEPER_DROP)->root = keeper_root(o);
 }
 
 bool keeper_counts(const struct keeper *k, const struct keeper_copy *c)
@@ -376,8 +329,8 @@ static bool counts_for_us(const struct keeper *k, const struct keeper_copy *c)
 uint32_t keeper_live(const struct keeper *k, const struct keeper_object *o)
 {
     uint32_t count = 0;
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         count += keeper_counts(k, c) && counts_for_us(k, c);
     }
     return count;
@@ -386,8 +339,8 @@ uint32_t keeper_live(const struct keeper *k, const struct keeper_object *o)
 uint32_t keeper_well(const struct keeper *k, const struct keeper_object *o)
 {
     uint32_t count = 0;
-    list_for_each (link, &o->copies) {
-        const struct keeper_copy *c = keeper_copy_of(link);
+    list_for_each_copy(c, o)
+    {
         count += keeper_is_well(k, c) && counts_for_us(k, c);
     }
     return count;
@@ -395,7 +348,7 @@ uint32_t keeper_well(const struct keeper *k, const struct keeper_object *o)
 
 uint32_t keeper_wanted(const struct keeper_object *o)
 {
-    return o->contract.record.policy.copies;
+    return o->policy.copies;
 }
 
 struct keeper_task *keeper_task_new(struct keeper *k,
@@ -411,7 +364,7 @@ struct keeper_task *keeper_task_new(struct keeper *k,
     t->peer = peer == NULL ? NULL : keeper_peer_ref(peer);
     list_init(&t->of_object);
     if (o != NULL)
-        list_add_tail(&o->tasks, &t->of_object);
+        list_add_tail(&keeper_work(o)->tasks, &t->of_object);
     map_put(&k->tasks, &t->node,
             (struct bytes){.p = (const uint8_t *)&t->id, .len = sizeof(t->id)});
     return t;

@@ -164,7 +164,7 @@ const char *storage_reason_name(enum storage_reason reason)
     return reason_names[reason];
 }
 
-const char *storage_result_name(enum storage_result result)
+static const char *result_name(enum storage_result result)
 {
     assert((unsigned)result < RESULTS);
     return result_names[result];
@@ -299,7 +299,7 @@ static void put_value(struct wr *w, const struct storage_message *m,
         cbor_put_bytes(w, m->record);
         break;
     case FIELD_RESULT:
-        cbor_put_text(w, bytes_str(storage_result_name(m->result)));
+        cbor_put_text(w, bytes_str(result_name(m->result)));
         break;
     case FIELD_DIGESTS:
         put_digests(w, m);

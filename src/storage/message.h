@@ -114,9 +114,6 @@ enum storage_result {
     STORAGE_FETCH_SLOW,        /* they did not come in time */
 };
 
-/** storage_result_name - constant text of @result, as on the wire. */
-const char *storage_result_name(enum storage_result result);
-
 /** struct storage_audit_item - a block of an object. */
 struct storage_audit_item {
     struct cid root;

@@ -45,15 +45,15 @@ struct pending {
 
 enum { PENDING_MAX = 1024 };
 
-static struct net *current; /* until it is freed */
-static uint64_t current_seed;
+static struct net *current;   /* NOLINT: until it is freed */
+static uint64_t current_seed; /* NOLINT: of this test alone */
 
-static struct pending pendings[PENDING_MAX];
-static size_t pendings_next;
+static struct pending pendings[PENDING_MAX]; /* NOLINT: of this test alone */
+static size_t pendings_next;                 /* NOLINT: of this test alone */
 
 static uint64_t setting(const char *name, uint64_t normal)
 {
-    const char *text = getenv(name);
+    const char *text = getenv(name); /* NOLINT(concurrency-mt-unsafe) */
     return text == NULL ? normal : strtoull(text, NULL, 10);
 }
 
@@ -69,8 +69,10 @@ uint64_t net_last_seed(uint64_t normal)
 
 void net_filter(void)
 {
-    if (getenv("KEEPER_TEST") != NULL)
-        cmocka_set_test_filter(getenv("KEEPER_TEST"));
+    const char *name =
+        getenv("KEEPER_TEST"); /* NOLINT(concurrency-mt-unsafe) */
+    if (name != NULL)
+        cmocka_set_test_filter(name);
 }
 
 static void fill(struct rng *r, uint8_t *dst, size_t len)
@@ -448,7 +450,7 @@ static void note_event(struct net *n, size_t node, const struct keeper_out *o)
     n->nodes[node].events[o->event]++;
     if (o->event == KEEPER_EVENT_REFUSED)
         n->nodes[node].refused = o->reason;
-    if (getenv("KEEPER_NET_TRACE") != NULL)
+    if (getenv("KEEPER_NET_TRACE") != NULL) /* NOLINT(concurrency-mt-unsafe) */
         printf("%8llu node %zu: %s peer %d %s %u/%u %s %s\n",
                (unsigned long long)n->now_ms, node, keeper_event_name(o->event),
                (int)find_node(n, &o->peer), keeper_state_name(o->state),
@@ -517,7 +519,9 @@ static void handle(struct net *n, size_t node, struct keeper_out *out)
         answer(n, node, out);
         break;
     case KEEPER_PULL:
-        later(n, node, EVENT_PULLED, 50 + net_random(n, 500), out);
+        n->nodes[node].pull = out->id;
+        later(n, node, EVENT_PULLED,
+              n->pull_ms > 0 ? n->pull_ms : 50 + net_random(n, 500), out);
         break;
     case KEEPER_PULL_CANCEL:
         cancel(n, node, out->id);
@@ -621,7 +625,7 @@ void net_views(struct net *n)
         if (n->nodes[i].keeper == NULL)
             continue;
         for (size_t j = 0; j < n->count; j++) {
-            if (!reachable(n, i, j) || j == i ||
+            if (!reachable(n, i, j) || j == i || n->nodes[i].is_lazy ||
                 net_random(n, 100) >= n->view_percent)
                 continue;
             c[count] = (struct placement_candidate){
@@ -675,9 +679,24 @@ void net_start(struct net *n, size_t node)
     net_views(n);
 }
 
+/* Who waits for an answer of @node sees its streams end. */
+static void fail_pendings(struct net *n, size_t node)
+{
+    for (size_t i = 0; i < PENDING_MAX; i++) {
+        struct pending *p = &pendings[i];
+        if (!p->used || p->server != node)
+            continue;
+        p->used = false;
+        if (n->nodes[p->asker].keeper != NULL &&
+            n->nodes[p->asker].life == p->asker_life)
+            fail_later(n, p->asker, p->asker_id, latency(n));
+    }
+}
+
 void net_kill(struct net *n, size_t node)
 {
     struct net_node *me = &n->nodes[node];
+    fail_pendings(n, node);
     keeper_free(me->keeper);
     me->keeper = NULL;
     me->life++;
@@ -737,13 +756,14 @@ struct net *net_new(uint64_t seed, size_t count)
     n->unix_ms = UINT64_C(1800000000000);
     n->count = count;
     n->view_percent = 100;
-    n->config = (struct keeper_config){.network = "testnet",
-                                       .offer_bytes = 100 * 1000 * 1000,
-                                       .grace_ms = NET_GRACE_MS,
-                                       .audit_ms = NET_AUDIT_MS,
-                                       .receipt_ms = 3600 * 1000,
-                                       .request_ms = 2000,
-                                       .pull_ms = 10000};
+    n->config =
+        (struct keeper_config){.network = "testnet",
+                               .offer_bytes = UINT64_C(100) * 1000 * 1000,
+                               .grace_ms = NET_GRACE_MS,
+                               .audit_ms = NET_AUDIT_MS,
+                               .receipt_ms = UINT64_C(3600) * 1000,
+                               .request_ms = 2000,
+                               .pull_ms = 10000};
     memset(pendings, 0, sizeof(pendings));
     for (size_t i = 0; i < count; i++) {
         uint8_t key_seed[ED25519_SEED_BYTES] = {(uint8_t)i, (uint8_t)seed,

@@ -23,7 +23,7 @@
 enum {
     NET_NODES_MAX = 24,
     NET_ROOTS_MAX = 64,
-    NET_ROWS_MAX = 128,
+    NET_ROWS_MAX = 300,
     NET_BLOCKS = 20, /* of each object */
     NET_GRACE_MS = 60 * 1000,
     NET_AUDIT_MS = 40 * 1000,
@@ -53,6 +53,8 @@ struct net_node {
     bool lies;      /* says it stores and does not */
     bool corrupts;  /* returns wrong bytes */
     bool disk_full; /* pulls and rows fail */
+    bool is_lazy;   /* is told of no candidates */
+    uint64_t pull;  /* the last one that was handed out */
     bool connected[NET_NODES_MAX];
     uint32_t events[KEEPER_EVENT_DOUBT + 1];
     uint64_t done_job;
@@ -76,6 +78,7 @@ struct net {
     size_t events_room;
     uint64_t orders;
     struct keeper_config config;
+    uint64_t pull_ms;      /* what a pull takes; 0: some */
     uint32_t view_percent; /* of the others, that a node is told of */
     uint32_t wanted;       /* checked when a surplus copy is let go; 0: not */
     uint64_t sent;         /* requests */

@@ -12,9 +12,10 @@
 
 enum { OWNER = 0, SETTLE_MS = 20 * 1000, REPAIR_MS = 6 * NET_GRACE_MS };
 
-static struct storage_message question;
-static struct storage_message answer;
-static uint8_t record_bytes[OBJECT_RECORD_BYTES_MAX];
+static struct storage_message question; /* NOLINT: of this test alone */
+static struct storage_message answer;   /* NOLINT: of this test alone */
+static uint8_t
+    record_bytes[OBJECT_RECORD_BYTES_MAX]; /* NOLINT: of this test alone */
 
 /* A record of @owner's for @root, as its keeper would sign it. */
 static struct checked_object sign(struct net *n, size_t owner, size_t root,
@@ -93,7 +94,7 @@ static void test_other_network_and_times(void **state)
     ask_record(STORAGE_OFFER, &object);
     assert_int_equal(refused(n, 0, 1), STORAGE_REASON_EXPIRED);
 
-    object = sign(n, 0, root, 2, net_now(n).unix_ms + 3600 * 1000);
+    object = sign(n, 0, root, 2, net_now(n).unix_ms + UINT64_C(3600) * 1000);
     ask_record(STORAGE_OFFER, &object);
     assert_int_equal(refused(n, 0, 1), STORAGE_REASON_FUTURE);
     net_free(n);
@@ -251,17 +252,17 @@ static void test_release_delay(void **state)
     net_run(n, SETTLE_MS);
     assert_int_equal(keeper_remove(owner, &want.root, net_now(n)), OK);
     net_drain(n, OWNER);
-    net_run(n, 590 * 1000);
+    net_run(n, UINT64_C(590) * 1000);
     assert_int_equal(net_holders(n, OWNER, root), 2);
     /* The owner thinks again: nothing is lost. */
     assert_int_equal(keeper_put(owner, &want, net_now(n)), OK);
     net_drain(n, OWNER);
-    net_run(n, 3600 * 1000);
+    net_run(n, UINT64_C(3600) * 1000);
     assert_int_equal(net_holders(n, OWNER, root), 2);
     assert_int_equal(net_status(n, OWNER, root).copies_stored, 2);
     assert_int_equal(keeper_remove(owner, &want.root, net_now(n)), OK);
     net_drain(n, OWNER);
-    net_run(n, 610 * 1000);
+    net_run(n, UINT64_C(610) * 1000);
     assert_int_equal(net_holders(n, OWNER, root), 0);
     net_free(n);
 }
@@ -275,13 +276,13 @@ static void test_expiry(void **state)
                                .size_bytes = NET_OBJECT_BYTES,
                                .blocks = NET_BLOCKS,
                                .copies = 2};
-    want.expires_ms = net_now(n).unix_ms + 300 * 1000;
+    want.expires_ms = net_now(n).unix_ms + UINT64_C(300) * 1000;
     n->nodes[OWNER].has[root] = true;
     assert_int_equal(keeper_put(n->nodes[OWNER].keeper, &want, net_now(n)), OK);
     net_drain(n, OWNER);
-    net_run(n, 290 * 1000);
+    net_run(n, UINT64_C(290) * 1000);
     assert_int_equal(net_holders(n, OWNER, root), 2);
-    net_run(n, 20 * 1000);
+    net_run(n, UINT64_C(20) * 1000);
     assert_int_equal(net_holders(n, OWNER, root), 0);
     for (size_t i = 0; i < n->count; i++)
         assert_int_equal(n->nodes[i].rows_count, 0);
@@ -292,7 +293,7 @@ static void test_renewal(void **state)
 {
     (void)state;
     struct net *n = net_new(8, 6);
-    n->config.record_ms = 600 * 1000;
+    n->config.record_ms = UINT64_C(600) * 1000;
     n->config.receipt_ms = 200 * 1000;
     for (size_t i = 0; i < n->count; i++) {
         net_kill(n, i);
@@ -300,7 +301,7 @@ static void test_renewal(void **state)
     }
     net_run(n, 1000);
     net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 3);
-    net_run(n, 3000 * 1000);
+    net_run(n, UINT64_C(3000) * 1000);
     struct keeper_status s = net_status(n, OWNER, 0);
     assert_int_equal(s.state, KEEPER_SAFE);
     assert_int_equal(net_holders(n, OWNER, 0), 3);
@@ -308,9 +309,9 @@ static void test_renewal(void **state)
         assert_int_equal(n->nodes[i].events[KEEPER_EVENT_REPAIRING], 0);
     /* Without its owner it lives until the record ends. */
     net_kill(n, OWNER);
-    net_run(n, 250 * 1000);
+    net_run(n, UINT64_C(250) * 1000);
     assert_int_equal(net_holders(n, OWNER, 0), 3);
-    net_run(n, 400 * 1000);
+    net_run(n, UINT64_C(400) * 1000);
     assert_int_equal(net_holders(n, OWNER, 0), 0);
     net_free(n);
 }
@@ -328,7 +329,7 @@ static void test_receipts_renewed_without_owner(void **state)
     net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 3);
     net_run(n, SETTLE_MS);
     net_kill(n, OWNER);
-    net_run(n, 7200 * 1000);
+    net_run(n, UINT64_C(7200) * 1000);
     assert_int_equal(net_holders(n, OWNER, 0), 3);
     size_t holder = net_holder(n, OWNER, 0, 0);
     assert_int_equal(net_status(n, holder, 0).copies_stored, 3);
@@ -358,7 +359,7 @@ static void set_copies(struct net *n, uint32_t copies)
                                        copies, net_now(n)),
                      OK);
     net_drain(n, OWNER);
-    net_run(n, 3 * NET_GRACE_MS);
+    net_run(n, UINT64_C(3) * NET_GRACE_MS);
     assert_int_equal(net_holders(n, OWNER, 0), copies);
     assert_int_equal(net_status(n, OWNER, 0).copies_stored, copies);
 }
@@ -396,17 +397,17 @@ static void test_quota_of_owner(void **state)
     struct keeper *holder = n->nodes[1].keeper;
     size_t root = net_root(n, NET_OBJECT_BYTES);
     size_t second = net_root(n, NET_OBJECT_BYTES);
-    keeper_set_offer(holder, 8 * NET_OBJECT_BYTES - 1, net_now(n));
+    keeper_set_offer(holder, UINT64_C(8) * NET_OBJECT_BYTES - 1, net_now(n));
     assert_int_equal(offer(n, 0, root, 1), OK);
     assert_int_equal(answer.reason, STORAGE_REASON_QUOTA);
-    keeper_set_offer(holder, 8 * NET_OBJECT_BYTES, net_now(n));
+    keeper_set_offer(holder, UINT64_C(8) * NET_OBJECT_BYTES, net_now(n));
     assert_int_equal(offer(n, 0, root, 1), OK);
     assert_int_equal(answer.type, STORAGE_ACCEPT);
     assert_int_equal(offer(n, 0, second, 1), OK);
     assert_int_equal(answer.reason, STORAGE_REASON_QUOTA);
     assert_int_equal(offer(n, 2, second, 1), OK); /* another owner */
     assert_int_equal(answer.type, STORAGE_ACCEPT);
-    keeper_set_offer(holder, 2 * NET_OBJECT_BYTES, net_now(n));
+    keeper_set_offer(holder, UINT64_C(2) * NET_OBJECT_BYTES, net_now(n));
     assert_int_equal(offer(n, 0, net_root(n, NET_OBJECT_BYTES), 1), OK);
     assert_int_equal(answer.reason, STORAGE_REASON_SPACE);
     keeper_set_offer(holder, 0, net_now(n));
@@ -427,7 +428,7 @@ static void test_quota_of_group(void **state)
     }
     net_run(n, 1000);
     struct keeper *holder = n->nodes[1].keeper;
-    keeper_set_offer(holder, 8 * NET_OBJECT_BYTES, net_now(n));
+    keeper_set_offer(holder, UINT64_C(8) * NET_OBJECT_BYTES, net_now(n));
     for (size_t i = 2; i < 4; i++) {
         assert_int_equal(offer(n, i, net_root(n, NET_OBJECT_BYTES), 1), OK);
         assert_int_equal(answer.type, STORAGE_ACCEPT);
@@ -483,7 +484,7 @@ static void test_recover(void **state)
     struct net *n = net_new(15, 4);
     for (size_t i = 0; i < OBJECTS; i++)
         net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 3);
-    net_run(n, 60 * 1000);
+    net_run(n, UINT64_C(60) * 1000);
     for (size_t i = 0; i < OBJECTS; i++)
         assert_int_equal(net_holders(n, OWNER, i), 3);
     net_kill(n, OWNER);
@@ -497,10 +498,10 @@ static void test_recover(void **state)
     assert_int_equal(
         keeper_recover(n->nodes[OWNER].keeper, peers, 3, net_now(n), &job), OK);
     net_drain(n, OWNER);
-    net_run(n, 30 * 1000);
+    net_run(n, UINT64_C(30) * 1000);
     assert_int_equal(n->nodes[OWNER].done_job, job);
     assert_int_equal(n->nodes[OWNER].events[KEEPER_EVENT_RECOVERED], OBJECTS);
-    net_run(n, 2 * NET_GRACE_MS);
+    net_run(n, UINT64_C(2) * NET_GRACE_MS);
     for (size_t i = 0; i < OBJECTS; i++)
         assert_int_equal(net_status(n, OWNER, i).copies_stored, 3);
     net_free(n);
@@ -545,9 +546,9 @@ static void test_leave(void **state)
         assert_int_equal(
             keeper_leave(n->nodes[leaver].keeper, net_now(n), &job), OK);
         net_drain(n, leaver);
-        net_run(n, 20 * 1000);
+        net_run(n, UINT64_C(20) * 1000);
         assert_int_equal(n->nodes[leaver].done_job, job);
-        net_run(n, 3 * NET_GRACE_MS);
+        net_run(n, UINT64_C(3) * NET_GRACE_MS);
         for (size_t i = 0; i < 4; i++) {
             assert_false(n->nodes[leaver].kept[i]);
             assert_int_equal(net_holders(n, OWNER, i), 3);
@@ -563,7 +564,7 @@ static enum err verify(struct net *n)
     assert_int_equal(
         keeper_verify(node->keeper, &n->roots[0], net_now(n), &job), OK);
     net_drain(n, OWNER);
-    net_run(n, 10 * 1000);
+    net_run(n, UINT64_C(10) * 1000);
     assert_int_equal(node->done_job, job);
     return node->done_err;
 }
@@ -601,13 +602,13 @@ static void test_wrong_bytes_are_not_safe(void **state)
     net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 3);
     for (size_t i = 1; i < n->count; i++)
         n->nodes[i].corrupts = true;
-    net_run(n, 10 * NET_GRACE_MS);
+    net_run(n, UINT64_C(10) * NET_GRACE_MS);
     struct keeper_status s = net_status(n, OWNER, 0);
     assert_int_equal(s.state, KEEPER_STORED);
     assert_int_equal(s.copies_verified, 0);
     for (size_t i = 1; i < n->count; i++)
         n->nodes[i].corrupts = false;
-    net_run(n, 4 * NET_GRACE_MS);
+    net_run(n, UINT64_C(4) * NET_GRACE_MS);
     assert_int_equal(net_status(n, OWNER, 0).state, KEEPER_SAFE);
     net_free(n);
 }
@@ -729,8 +730,8 @@ static void test_asking_a_fellow_for_the_block(void **state)
     net_drain(n, OWNER);
     bool refused_once = false;
     for (int i = 0; i < 200 && !refused_once; i++) {
-        for (uint8_t b = 0; b < NET_BLOCKS; b++) {
-            uint8_t data[2] = {0, b};
+        for (unsigned b = 0; b < NET_BLOCKS; b++) {
+            uint8_t data[2] = {0, (uint8_t)b};
             struct cid cid = cid_of(CODEC_RAW, (struct bytes){data, 2});
             refused_once |= keeper_on_asked(owner->keeper, &n->nodes[holder].id,
                                             &cid, net_now(n));

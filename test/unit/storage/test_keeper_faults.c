@@ -30,7 +30,7 @@ static void test_put_gets_safe(void **state)
     for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
          seed++) {
         struct net *n = stored(seed, 8, 3);
-        net_run(n, 2 * NET_AUDIT_MS);
+        net_run(n, UINT64_C(2) * NET_AUDIT_MS);
         struct keeper_status s = net_status(n, OWNER, 0);
         assert_int_equal(s.state, KEEPER_SAFE);
         assert_int_equal(s.copies_stored, 3);
@@ -102,9 +102,9 @@ static void test_partition(void **state)
          seed++) {
         struct net *n = stored(seed, 12, 3);
         net_split(n, 4 + net_random(n, 5));
-        net_run(n, 3600 * 1000);
+        net_run(n, UINT64_C(3600) * 1000);
         net_heal(n);
-        net_run(n, 4 * NET_GRACE_MS);
+        net_run(n, UINT64_C(4) * NET_GRACE_MS);
         assert_int_equal(net_holders(n, OWNER, 0), 3);
         assert_true(net_status(n, OWNER, 0).copies_stored >= 3);
         net_free(n);
@@ -165,7 +165,7 @@ static void test_node_alone(void **state)
         for (size_t i = 0; i < n->count; i++)
             n->nodes[i].side = i == alone ? 1 : 0;
         net_split(n, n->count);
-        net_run(n, 20 * NET_GRACE_MS);
+        net_run(n, UINT64_C(20) * NET_GRACE_MS);
         assert_int_equal(n->nodes[alone].events[KEEPER_EVENT_REPAIRING], 0);
         assert_int_equal(n->nodes[alone].events[KEEPER_EVENT_GIVEN_UP], 0);
         net_heal(n);
@@ -187,11 +187,11 @@ static void test_views_differ(void **state)
         net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 3);
         net_run(n, SETTLE_MS);
         net_split(n, 7);
-        net_run(n, 10 * NET_GRACE_MS);
+        net_run(n, UINT64_C(10) * NET_GRACE_MS);
         net_heal(n);
         if (seed % 3 == 0)
             net_kill(n, net_holder(n, OWNER, 0, 0));
-        net_run(n, 2 * REPAIR_MS);
+        net_run(n, UINT64_C(2) * REPAIR_MS);
         net_views(n);
         net_run(n, REPAIR_MS);
         assert_int_equal(net_holders(n, OWNER, 0), 3);
