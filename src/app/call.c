@@ -14,6 +14,7 @@
 #include "app/content_path.h"
 #include "app/interrupt.h"
 #include "app/progress.h"
+#include "base/mem.h"
 #include "base/strbuf.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
     ANSWER_MAX = 64 << 20, /* one JSON value, such as a list of all keys */
     LINE_MAX_BYTES = 4 << 20,
     HTTP_FAILED = 400,
+    BOOTSTRAP_BYTES_MAX = 60 * 1024,
 };
 
 /* One call while it runs; the ctx of the client's callbacks. */
@@ -115,6 +117,14 @@ static enum err read_fd(void *ctx, uint8_t *dst, size_t max, size_t *ret_len)
     }
 }
 
+/* Time alone does not help who knows nobody. */
+static void hint_lonely(struct cli *cli)
+{
+    if (client_is_lonely(cli->client))
+        cli_error_hint(&cli->error, "Name a peer with --bootstrap or "
+                                    "network.bootstrap, or run `xmbl daemon`.");
+}
+
 /* What the end of a call means; sets the error that nobody has set yet. */
 static enum err conclude(struct running *r, enum err err)
 {
@@ -130,11 +140,13 @@ static enum err conclude(struct running *r, enum err err)
     if (err != OK) {
         if (cli->error.code[0] == '\0')
             cli_error_set(&cli->error, error_of_err(err), NULL);
+        hint_lonely(cli);
         return err;
     }
     if (r->status < HTTP_FAILED)
         return OK;
     cli_error_from_problem(&cli->error, r->status, strbuf_bytes(&r->text));
+    hint_lonely(cli);
     return E_REFUSED;
 }
 
@@ -164,8 +176,26 @@ static enum err run(struct running *r, const char *method, const char *path,
     return err;
 }
 
-enum err call_open(struct cli *cli, unsigned needs)
+/* The values of --bootstrap, or NULL; given back with mem_free(). */
+static char *join_bootstrap(const struct cli *cli)
 {
+    struct strbuf all;
+    const char *addr;
+
+    strbuf_init(&all, BOOTSTRAP_BYTES_MAX);
+    for (size_t i = 0; (addr = cli_value_at(cli, "bootstrap", i)) != NULL;
+         i++) {
+        strbuf_str(&all, i > 0 ? "," : "");
+        strbuf_str(&all, addr);
+    }
+    char *joined = all.len > 0 ? mem_strdup(strbuf_cstr(&all)) : NULL;
+    strbuf_release(&all);
+    return joined;
+}
+
+static enum err open_client(struct cli *cli, unsigned needs, const char *out)
+{
+    char *bootstrap = join_bootstrap(cli);
     struct client_config config = {
         .path = cli->path,
         .api = cli->api,
@@ -173,7 +203,11 @@ enum err call_open(struct cli *cli, unsigned needs)
         .passphrase_file = cli->passphrase_file,
         .may_create = (needs & CALL_MAY_CREATE) != 0,
         .needs_daemon = (needs & CALL_NEEDS_DAEMON) != 0,
-        .anonymous_ok = (needs & CALL_ANONYMOUS) != 0,
+        .fetches = (needs & (CALL_FETCHES | CALL_ANONYMOUS)) != 0,
+        .anonymous_ok = (needs & CALL_ANONYMOUS) != 0 ||
+                        ((needs & CALL_FETCHES) != 0 && cli->path == NULL),
+        .out = out,
+        .bootstrap = bootstrap,
         .quiet = cli->quiet || cli->json,
         .timeout_s = cli->timeout_s,
     };
@@ -181,13 +215,25 @@ enum err call_open(struct cli *cli, unsigned needs)
 
     if (err != OK) {
         cli_error_set(&cli->error, error_of_err(err), "signals");
+        mem_free(bootstrap);
         return err;
     }
     config.cancel_fd = cli->cancel_fd;
     err = client_open(&config, &cli->client, &cli->error);
     if (err != OK && cli->error.code[0] == '\0')
         cli_error_set(&cli->error, error_of_err(err), NULL);
+    mem_free(bootstrap);
     return err;
+}
+
+enum err call_open(struct cli *cli, unsigned needs)
+{
+    return open_client(cli, needs, NULL);
+}
+
+enum err call_open_for(struct cli *cli, const char *out)
+{
+    return open_client(cli, CALL_ANONYMOUS, out);
 }
 
 /* One JSON value. */
@@ -246,7 +292,7 @@ static void show_progress(struct running *r, const json_t *progress)
     };
 
     r->node_tells = true;
-    if (r->stream->progress != NULL)
+    if (r->stream->progress != NULL && !client_is_lonely(r->cli->client))
         progress_update(&r->progress, &state);
 }
 

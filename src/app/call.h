@@ -22,13 +22,20 @@ enum call_needs {
     CALL_PLAIN = 0,
     CALL_MAY_CREATE = 1,   /* makes the data folder where there is none */
     CALL_NEEDS_DAEMON = 2, /* a node in this process will not do */
-    CALL_ANONYMOUS = 4,    /* needs no data folder */
+    CALL_FETCHES = 4,   /* what is not here comes from peers, without a daemon
+                           too; of a data folder that is named there must be
+                           one */
+    CALL_ANONYMOUS = 8, /* likewise, and needs no data folder at all */
 };
 
 /** call_open - find the node; once, before anything else here.
  *
  * Return: OK; those of client_open(). */
 MUST_USE enum err call_open(struct cli *cli, unsigned needs);
+
+/** call_open_for - as call_open() with CALL_ANONYMOUS, to make the file or
+ * folder @out: when it was stopped, the same call goes on from what came. */
+MUST_USE enum err call_open_for(struct cli *cli, const char *out);
 
 /**
  * call_json - an answer that is one JSON value.

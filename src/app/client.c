@@ -11,9 +11,13 @@
 #include "app/folder.h"
 #include "app/interrupt.h"
 #include "app/local_http.h"
+#include "app/lone.h"
+#include "app/progress.h"
 #include "app/served.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "node/exchange.h"
+#include "node/node.h"
 #include "os/fslock.h"
 #include "os/http_client.h"
 #include "os/os_env.h"
@@ -25,6 +29,8 @@ enum {
     PROBE_SILENCE_S = 3,
     TIMEOUT_SLACK_S = 3, /* the node's own deadline should come first */
     TYPE_BYTES_MAX = 128,
+    LONE_CACHE_BYTES_MAX = 256 * 1024 * 1024,
+    SET_BYTES_MAX = 64 * 1024,
 };
 
 static const char system_socket[] = "/run/xmbl/api.sock";
@@ -36,6 +42,10 @@ struct client {
     struct os_env *os;
     struct local_http *local;
     struct served served;
+    struct lone lone; /* its folder, where there is no data folder */
+    char *bootstrap;  /* KEY=VALUE of the command line, or NULL */
+    const char *sets[2];
+    struct progress progress; /* that peers are looked for */
 };
 
 /* One call through either transport. */
@@ -186,10 +196,23 @@ static enum err local_on_body(void *user, struct bytes in)
     return c->err == OK ? hand_out(c, in) : c->err;
 }
 
+bool client_is_lonely(const struct client *client)
+{
+    if (client->local == NULL || !node_is_visitor(client->served.node))
+        return false;
+    const struct exchange *x = node_exchange(client->served.node);
+    return x != NULL && exchange_peers(x) == 0;
+}
+
+/* Asked now and then. */
 static bool local_interrupted(void *user)
 {
     const struct call *c = user;
 
+    if (client_is_lonely(c->client))
+        progress_note(&c->client->progress);
+    else
+        progress_clear(&c->client->progress);
     return interrupt_seen(c->client->config.cancel_fd);
 }
 
@@ -208,6 +231,7 @@ static enum err call_local(struct call *c, struct cli_error *ret_error)
     };
     enum err err = local_http_call(c->client->local, &call);
 
+    progress_clear(&c->client->progress);
     if (err == OK)
         err = c->err;
     if (err == E_CLOSED && c->err == OK)
@@ -273,14 +297,36 @@ static void log_to_stderr(void *user, enum log_level level, struct bytes line)
                       (const char *)line.p);
 }
 
+static char *make_set(const char *key, const char *value)
+{
+    struct strbuf s;
+
+    strbuf_init(&s, SET_BYTES_MAX);
+    strbuf_str(&s, key);
+    strbuf_str(&s, "=");
+    strbuf_str(&s, value);
+    char *set = mem_strdup(strbuf_cstr(&s));
+    strbuf_release(&s);
+    return set;
+}
+
+/* @settings: folder that has them, where that is not @path. */
 static enum err serve_self(struct client *c, const char *path,
-                           const struct fslock *lock,
+                           const char *settings, const struct fslock *lock,
                            struct cli_error *ret_error)
 {
     struct os_config os = {.pool_threads = 0};
     struct served_config config = {
         .path = path,
+        .settings = settings,
+        .sets = c->sets,
         .passphrase_file = c->config.passphrase_file,
+        .visits = c->config.fetches,
+        .checks_reads = c->lone.is_leftover,
+        /* To go on later all is needed; what is only read is not. */
+        .cache_bytes_max = settings != NULL && c->config.out == NULL
+                               ? LONE_CACHE_BYTES_MAX
+                               : 0,
         .log = {.level = LOG_WARNING, .write = log_to_stderr, .user = c},
     };
     enum err err = os_env_open(&os, &c->os);
@@ -358,12 +404,29 @@ static enum err open_folder(struct client *c, const char *path,
         return E_CLOSED;
     }
     if (err == OK) {
-        err = serve_self(c, path, &lock, ret_error);
+        err = serve_self(c, path, NULL, &lock, ret_error);
         if (err != OK)
             fslock_release(&lock);
         return err;
     }
     cli_error_set(ret_error, error_of_err(err), path);
+    return err;
+}
+
+/* There is no data folder at @path, and none is made. */
+static enum err open_lone(struct client *c, const char *path,
+                          struct cli_error *ret_error)
+{
+    struct fslock lock;
+    enum err err = lone_open(c->config.out, &c->lone, &lock, ret_error);
+    if (err != OK)
+        return err;
+
+    err = serve_self(c, c->lone.path, path, &lock, ret_error);
+    if (err != OK) {
+        fslock_release(&lock);
+        lone_close(&c->lone);
+    }
     return err;
 }
 
@@ -394,12 +457,21 @@ static enum err find_node(struct client *c, struct cli_error *ret_error)
     enum err err = OK;
     bool there = folder_exists(path) || folder_has_lock(path);
     bool done = !there && c->config.path == NULL && probe(c, system_socket);
-    if (!done && !there)
+    bool alone = !done && !there && c->config.anonymous_ok;
+    if (alone)
+        err = open_lone(c, path, ret_error);
+    else if (!done && !there)
         err = make_folder(c, path, ret_error);
-    if (!done && err == OK)
+    if (!done && !alone && err == OK)
         err = open_folder(c, path, ret_error);
     mem_free(path);
     return err;
+}
+
+static void release(struct client *c)
+{
+    mem_free(c->bootstrap);
+    mem_free(c);
 }
 
 enum err client_open(const struct client_config *config, struct client **ret,
@@ -408,9 +480,13 @@ enum err client_open(const struct client_config *config, struct client **ret,
     struct client *c = mem_zalloc(1, sizeof(*c));
 
     c->config = *config;
+    progress_init(&c->progress, "looking for peers", !config->quiet);
+    if (config->bootstrap != NULL)
+        c->bootstrap = make_set("network.bootstrap", config->bootstrap);
+    c->sets[0] = c->bootstrap;
     enum err err = find_node(c, ret_error);
     if (err != OK) {
-        mem_free(c);
+        release(c);
         return err;
     }
     *ret = c;
@@ -420,6 +496,16 @@ enum err client_open(const struct client_config *config, struct client **ret,
 bool client_is_local(const struct client *client)
 {
     return client->http == NULL || client->own_user;
+}
+
+bool client_has_lone(const struct client *client)
+{
+    return client->lone.path != NULL;
+}
+
+bool client_keeps(const struct client *client)
+{
+    return lone_keeps(&client->lone);
 }
 
 void client_close(struct client *client)
@@ -436,5 +522,6 @@ void client_close(struct client *client)
         local_http_free(client->local);
         os_env_free(client->os);
     }
-    mem_free(client);
+    lone_close(&client->lone);
+    release(client);
 }

@@ -23,11 +23,17 @@ struct client_config {
     const char *api;  /* --api: another daemon's address, or NULL */
     const char *token;
     const char *passphrase_file; /* for the key of a node in this process */
-    bool may_create;    /* make the folder where there is none, say where */
-    bool needs_daemon;  /* no node in this process will do */
-    bool anonymous_ok;  /* no data folder needed: get, cat */
-    bool quiet;         /* no messages on stderr but errors */
-    uint32_t timeout_s; /* for waiting on the network; 0: the default */
+    bool may_create;   /* make the folder where there is none, say where */
+    bool needs_daemon; /* no node in this process will do */
+    bool fetches;      /* a node in this process asks peers for what is not
+                          here */
+    bool anonymous_ok; /* and does so where there is no data folder */
+    const char *out;   /* what it makes then, absolute, to go on with when it
+                          was stopped; or NULL */
+    const char *bootstrap; /* its bootstrap peers, with commas; NULL: those of
+                              the settings */
+    bool quiet;            /* no messages on stderr but errors */
+    uint32_t timeout_s;    /* for waiting on the network; 0: the default */
     /* Readable once the user has pressed Ctrl-C; not read by the client, which
      * then ends its call with E_CANCELED.  -1: none. */
     int cancel_fd;
@@ -87,6 +93,16 @@ MUST_USE enum err client_call(struct client *client,
 /** client_is_local - whether the node is on this machine and runs as this
  * user, so that it may open files for us: the routes /local/ may be used. */
 bool client_is_local(const struct client *client);
+
+/** client_is_lonely - a node in this process has nobody to ask yet. */
+bool client_is_lonely(const struct client *client);
+
+/** client_keeps - whether a folder is left beside config.out that the next
+ * command goes on from. */
+bool client_keeps(const struct client *client);
+
+/** client_has_lone - the node in this process has no data folder. */
+bool client_has_lone(const struct client *client);
 
 /** client_close - end, and free; NULL does nothing. */
 void client_close(struct client *client);

@@ -243,6 +243,19 @@ static enum err get_stream(struct cli *cli, const char *plain, const char *out)
     return err;
 }
 
+/* Without a data folder what came lies beside OUT. */
+static void tell_kept(struct cli *cli)
+{
+    if (!client_has_lone(cli->client))
+        return;
+    if (client_keeps(cli->client))
+        cli_error_hint(&cli->error,
+                       "What came is kept in OUT.xmbl-part.d; the same command "
+                       "again goes on from there.");
+    else
+        cli_error_hint(&cli->error, "Nothing came yet; nothing is left.");
+}
+
 int cmd_get(struct cli *cli)
 {
     struct strbuf plain;
@@ -261,11 +274,13 @@ int cmd_get(struct cli *cli)
     cli->kept = "What came is kept in OUT.xmbl-part; the same command again "
                 "goes on from there.";
     if (err == OK)
-        err = call_open(cli, CALL_ANONYMOUS);
+        err = call_open_for(cli, strbuf_cstr(&out));
     if (err == OK && client_is_local(cli->client))
         err = get_local(cli, strbuf_cstr(&plain), strbuf_cstr(&out));
     else if (err == OK)
         err = get_stream(cli, strbuf_cstr(&plain), strbuf_cstr(&out));
+    if (err == E_CANCELED && cli->client != NULL)
+        tell_kept(cli);
     strbuf_release(&url);
     strbuf_release(&out);
     strbuf_release(&plain);

@@ -41,7 +41,7 @@ int cmd_ls(struct cli *cli)
     enum err err = content_path_route(cli, &url, "ls", cli->args[0]);
     content_path_timeout(cli, &url);
     if (err == OK)
-        err = call_open(cli, CALL_PLAIN);
+        err = call_open(cli, CALL_FETCHES);
     if (err == OK) {
         struct call_stream call = {.method = "GET",
                                    .path = strbuf_cstr(&url),
@@ -100,7 +100,7 @@ int cmd_stat(struct cli *cli)
     enum err err = content_path_route(cli, &url, "stat", cli->args[0]);
     content_path_timeout(cli, &url);
     if (err == OK)
-        err = call_open(cli, CALL_PLAIN);
+        err = call_open(cli, CALL_FETCHES);
     if (err == OK)
         err = call_json(cli, "GET", strbuf_cstr(&url), NULL, &stat);
     if (err == OK && cli->json)

@@ -1,6 +1,5 @@
 #include "app/commands.h"
 
-#include <assert.h>
 #include <stddef.h>
 
 #include "app/cli.h"
@@ -71,13 +70,23 @@ static const struct cli_option add_options[] = {
     {.name = NULL},
 };
 
+static const struct cli_option fetch_options[] = {
+    {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
+     NULL},
+    {.name = NULL},
+};
+
 static const struct cli_option cat_options[] = {
+    {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
+     NULL},
     {"offset", 0, "N", false, "first byte", NULL},
     {"length", 0, "N", false, "number of bytes", NULL},
     {.name = NULL},
 };
 
 static const struct cli_option get_options[] = {
+    {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
+     NULL},
     {"output", 'o', "OUT", false, "where to (the last part of the path)", NULL},
     {"force", 0, NULL, false, "replace what is there", NULL},
     {"sync", 0, NULL, false, "wait until it is on the disk", NULL},
@@ -245,8 +254,10 @@ static const struct cli_command table[] = {
      .group = CLI_GROUP_NODE,
      .run = cmd_config_show,
      .summary = "show all values and where they come from",
-     .help = "Shows every key with its value and the source of it.\n\n"
-             "  xmbl config show"},
+     .help =
+         "Shows every key with its value and the source of it; --json tells "
+         "also what\neach key means.\n\n"
+         "  xmbl config show"},
     {.name = "config get",
      .group = CLI_GROUP_NODE,
      .run = cmd_config_get,
@@ -294,7 +305,8 @@ static const struct cli_command table[] = {
      .summary = "store files and folders",
      .help =
          "Stores files, folders or standard input (-) and prints `added CID PATH` for\n"
-         "each. The last line of a folder is its root.  Whoever has the CID can read it.\n"
+         "each. The last line of a folder is its root.  All of it is on the disk when\n"
+         "the command ends.  Whoever has the CID can read it.\n"
          "\n"
          "  echo hello > hello.txt && xmbl add hello.txt",
      .options = add_options,
@@ -333,6 +345,7 @@ static const struct cli_command table[] = {
      .help = "Prints CID, size and name of each entry; folders end with a "
              "slash.\n\n"
              "  xmbl ls $(xmbl add -Q .)",
+     .options = fetch_options,
      .has_timeout = true},
     {.name = "stat",
      .group = CLI_GROUP_DATA,
@@ -344,6 +357,7 @@ static const struct cli_command table[] = {
      .help = "Shows type, size, number of blocks, and whether it is here and "
              "pinned.\n\n"
              "  xmbl stat $(echo hello | xmbl add -Q -)",
+     .options = fetch_options,
      .has_timeout = true},
     {.name = "rm",
      .group = CLI_GROUP_DATA,
@@ -753,46 +767,8 @@ static const struct cli_command table[] = {
      .is_hidden = true},
 };
 
-static const struct cli_family families[] = {
-    {"key", CLI_GROUP_NODE, "export|import|passphrase",
-     "the node's private key"},
-    {"config", CLI_GROUP_NODE, "show|get|set|check|reload", "configuration"},
-    {"objects", CLI_GROUP_DATA, "ls|status|recover|...",
-     "what is kept on many nodes"},
-    {"pin", CLI_GROUP_DATA, "add|rm|ls", "what is kept"},
-    {"block", CLI_GROUP_DATA, "get|put|stat|ls|rm", "single blocks"},
-    {"car", CLI_GROUP_DATA, "export|import", "blocks in one file"},
-    {"swarm", CLI_GROUP_NETWORK, "peers|connect|disconnect",
-     "connections to peers"},
-    {"peers", CLI_GROUP_NETWORK, "ls|add|rm|ban|unban",
-     "the peers that are known"},
-    {"dht", CLI_GROUP_NETWORK, "findpeer|findprovs|provide|query",
-     "who has what, who is where"},
-    {"ipns", CLI_GROUP_NETWORK, "publish|resolve|get|put",
-     "names that stand for content"},
-};
-
 const struct cli_command *cli_commands(size_t *ret_count)
 {
     *ret_count = sizeof(table) / sizeof(table[0]);
     return table;
-}
-
-const struct cli_family *cli_families(size_t *ret_count)
-{
-    *ret_count = sizeof(families) / sizeof(families[0]);
-    return families;
-}
-
-const char *cli_group_name(enum cli_group group)
-{
-    static const char *const names[] = {
-        [CLI_GROUP_NODE] = "Node",
-        [CLI_GROUP_DATA] = "Data",
-        [CLI_GROUP_NETWORK] = "Network",
-        [CLI_GROUP_OTHER] = "Other",
-    };
-
-    assert((size_t)group < CLI_GROUPS_COUNT);
-    return names[group];
 }

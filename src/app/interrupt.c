@@ -10,10 +10,15 @@
 static sigset_t signals(void)
 {
     sigset_t set;
+    struct sigaction hup;
 
     (void)sigemptyset(&set); /* these fail for bad numbers only */
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
+    /* The terminal has gone; who started us with nohup does not care. */
+    (void)sigaction(SIGHUP, NULL, &hup);
+    if (hup.sa_handler != SIG_IGN)
+        (void)sigaddset(&set, SIGHUP);
     return set;
 }
 

@@ -12,8 +12,8 @@
  */
 
 /**
- * interrupt_open - from now on SIGINT and SIGTERM make @ret_fd readable
- * instead of ending the process.
+ * interrupt_open - from now on SIGINT, SIGTERM and, unless it is ignored,
+ * SIGHUP make @ret_fd readable instead of ending the process.
  *
  * Return: OK; E_LIMIT no descriptors; E_IO.
  */

@@ -162,6 +162,20 @@ static uint64_t mean_rate(struct progress *p, uint64_t done, uint64_t now)
     return (done - p->began) / ms * 1000 + (done - p->began) % ms * 1000 / ms;
 }
 
+static bool may_draw(const struct progress *p, uint64_t now)
+{
+    return p->is_shown &&
+           (!p->is_drawn || now - p->drawn_ms >= PROGRESS_REDRAW_MS);
+}
+
+static void draw(struct progress *p, const char *line, uint64_t now)
+{
+    (void)fprintf(stderr, "\r%s\x1b[K", line); /* nothing lost */
+    (void)fflush(stderr);
+    p->is_drawn = true;
+    p->drawn_ms = now;
+}
+
 void progress_update(struct progress *p, const struct progress_state *state)
 {
     uint64_t now = monotonic_ms();
@@ -171,17 +185,20 @@ void progress_update(struct progress *p, const struct progress_state *state)
     if (shown.rate == 0)
         shown.rate = mean_rate(p, state->done, now);
 
-    if (!p->is_shown || (p->is_drawn && now - p->drawn_ms < PROGRESS_REDRAW_MS))
+    if (!may_draw(p, now))
         return;
     strbuf_init(&out, LINE_MAX_BYTES);
-    strbuf_str(&out, "\r");
     progress_line(&out, &shown, term_columns(STDERR_FILENO));
-    strbuf_str(&out, "\x1b[K");
-    (void)fputs(strbuf_cstr(&out), stderr); /* nothing lost */
-    (void)fflush(stderr);
+    draw(p, strbuf_cstr(&out), now);
     strbuf_release(&out);
-    p->is_drawn = true;
-    p->drawn_ms = now;
+}
+
+void progress_note(struct progress *p)
+{
+    uint64_t now = monotonic_ms();
+
+    if (may_draw(p, now))
+        draw(p, p->label, now);
 }
 
 void progress_clear(struct progress *p)

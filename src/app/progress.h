@@ -49,6 +49,9 @@ void progress_init(struct progress *p, const char *label, bool wanted);
  * 0 is replaced by the mean since the first state. */
 void progress_update(struct progress *p, const struct progress_state *state);
 
+/** progress_note - show the label alone. */
+void progress_note(struct progress *p);
+
 /** progress_clear - take the bar away, so that a line can be printed. */
 void progress_clear(struct progress *p);
 

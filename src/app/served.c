@@ -9,8 +9,11 @@
 #include "app/folder.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "crypto/ed25519.h"
+#include "crypto/secret.h"
 #include "env/clock.h"
 #include "env/http.h"
+#include "env/rng.h"
 #include "node/node.h"
 #include "os/os_env.h"
 
@@ -66,22 +69,39 @@ static bool on_reload(void *user, const struct api_setting *set,
     return err == OK;
 }
 
+static void make_key(struct os_env *os, struct privkey *ret_key)
+{
+    struct rng *rng = os->env.rng;
+    uint8_t seed[ED25519_SEED_BYTES];
+
+    rng->fill(rng, seed, sizeof(seed));
+    privkey_init_seed(ret_key, seed);
+    secret_wipe(seed, sizeof(seed));
+}
+
 static enum err open_node(struct served *s, const struct served_config *config,
                           struct cli_error *ret_error)
 {
+    enum err err = OK;
     struct fault fault;
     struct node_config node = {
         .path = s->path,
         .config = &s->config,
         .log = config->log,
         .version = XMBL_VERSION,
+        .may_visit = config->visits,
+        .checks_reads = config->checks_reads,
+        .cache_bytes_max = config->cache_bytes_max,
     };
     node.log.json =
         config_get_choice(&s->config, CONFIG_LOGGING_FORMAT) == LOG_AS_JSON;
     node.log.level =
         (enum log_level)config_get_choice(&s->config, CONFIG_LOGGING_LEVEL);
-    enum err err = folder_key(s->os, s->path, config->passphrase_file,
-                              &node.key, ret_error);
+    if (config->settings != NULL)
+        make_key(s->os, &node.key);
+    else
+        err = folder_key(s->os, s->path, config->passphrase_file, &node.key,
+                         ret_error);
     if (err != OK)
         return err;
     err = node_prepare(&s->os->env, s->path, &fault);
@@ -103,8 +123,10 @@ enum err served_open(struct served *s, const struct served_config *config,
         .path = mem_strdup(config->path),
         .sets = config->sets,
     };
+    const char *settings =
+        config->settings != NULL ? config->settings : s->path;
     enum err err =
-        folder_settings(s->path, config->sets, &s->config, ret_error);
+        folder_settings(settings, config->sets, &s->config, ret_error);
     if (err == OK)
         err = open_node(s, config, ret_error);
     if (err != OK) {

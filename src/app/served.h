@@ -40,9 +40,15 @@ struct served {
 /** struct served_config - what to open, and how. */
 struct served_config {
     const char *path;            /* data folder, absolute; is there */
+    const char *settings;        /* folder with the settings of one that has no
+                                    data folder: @path is a passing one, its
+                                    key is new and written nowhere; or NULL */
     const char *const *sets;     /* KEY=VALUE of the command line, or NULL */
     const char *passphrase_file; /* or NULL */
     struct log log;
+    bool visits;              /* node_config.may_visit */
+    bool checks_reads;        /* node_config.checks_reads */
+    uint64_t cache_bytes_max; /* likewise */
     /** @shutdown: of POST /node/shutdown; NULL: not possible. */
     void (*shutdown)(void *user);
     void *user;

@@ -114,6 +114,24 @@ bool client_is_local(const struct client *client)
     return fake.local;
 }
 
+bool client_is_lonely(const struct client *client)
+{
+    (void)client;
+    return false;
+}
+
+bool client_keeps(const struct client *client)
+{
+    (void)client;
+    return false;
+}
+
+bool client_has_lone(const struct client *client)
+{
+    (void)client;
+    return false;
+}
+
 void client_close(struct client *client)
 {
     (void)client;
