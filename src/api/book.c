@@ -30,9 +30,12 @@ static struct peering *peering_of(struct request *q)
 static const char *source_name(uint8_t source)
 {
     static const char *const names[] = {
-        [BOOK_BOOTSTRAP] = "bootstrap", [BOOK_DNS] = "dns",
-        [BOOK_MDNS] = "mdns",           [BOOK_EXCHANGE] = "exchange",
-        [BOOK_DHT] = "dht",             [BOOK_MANUAL] = "manual",
+        [BOOK_BOOTSTRAP] = "bootstrap",
+        [BOOK_DNS] = "dns",
+        [BOOK_MDNS] = "mdns",
+        [BOOK_EXCHANGE] = "exchange",
+        [BOOK_DHT] = "dht",
+        [BOOK_MANUAL] = "manual",
         [BOOK_INBOUND] = "inbound",
     };
 
@@ -46,13 +49,13 @@ static json_t *json_book_peer(struct request *q, const struct book_peer *p,
     struct swarm *swarm = network_swarm(node_network(q->node));
     struct multiaddr addrs[BOOK_ADDRS_MAX];
     size_t count = book_addrs(p, addrs);
-    json_t *v = json_pack(
-        "{s:o,s:o,s:i,s:b,s:s,s:b,s:b}", "peer_id", json_peer(&p->id),
-        "addresses", json_addrs(addrs, count), "quality",
-        (int)discovery_score(peering_discovery(peering), &p->id, now),
-        "connected", (int)swarm_is_connected(swarm, &p->id), "source",
-        source_name(p->source), "manual", (int)p->manual, "reached",
-        (int)p->reached);
+    json_t *v =
+        json_pack("{s:o,s:o,s:i,s:b,s:s,s:b,s:b}", "peer_id", json_peer(&p->id),
+                  "addresses", json_addrs(addrs, count), "quality",
+                  (int)discovery_score(peering_discovery(peering), &p->id, now),
+                  "connected", (int)swarm_is_connected(swarm, &p->id), "source",
+                  source_name(p->source), "manual", (int)p->manual, "reached",
+                  (int)p->reached);
 
     if (p->seen_s > 0)
         json_object_set_new(v, "last_seen", json_time_ms(p->seen_s * 1000));
@@ -122,8 +125,9 @@ void handle_peer_add(struct request *q, struct mtime now)
     enum err err = discovery_hear(peering_discovery(p), &heard, now);
     (void)peering_pump(p, now);
     if (err == OK)
-        reply_json(q, 201, json_pack("{s:o,s:o}", "peer_id", json_peer(&id),
-                                     "address", json_addr(&addr)));
+        reply_json(q, 201,
+                   json_pack("{s:o,s:o}", "peer_id", json_peer(&id), "address",
+                             json_addr(&addr)));
     else if (err == E_REFUSED)
         reply_error(q, ERROR_FORBIDDEN,
                     "this peer is banned, or this node itself", text);
@@ -176,8 +180,7 @@ void handle_ban_put(struct request *q, struct mtime now)
     const json_t *duration = json_object_get(q->body, "duration_s");
     json_int_t for_s =
         duration != NULL ? json_integer_value(duration) : BAN_DEFAULT_S;
-    const char *reason =
-        json_string_value(json_object_get(q->body, "reason"));
+    const char *reason = json_string_value(json_object_get(q->body, "reason"));
     if (for_s <= 0 || for_s > BAN_MAX_S) {
         reply_error(q, ERROR_BAD_VALUE, "duration_s is from 1 to ten years",
                     NULL);
@@ -216,10 +219,9 @@ static json_t *json_ban(const struct ban *b)
     if (b->kind == BAN_TEMPORARY)
         json_object_set_new(v, "until", json_time_ms(b->expires_s * 1000));
     if (b->reason_len > 0)
-        json_object_set_new(
-            v, "reason",
-            json_text((struct bytes){(const uint8_t *)b->reason,
-                                     b->reason_len}));
+        json_object_set_new(v, "reason",
+                            json_text((struct bytes){(const uint8_t *)b->reason,
+                                                     b->reason_len}));
     return v;
 }
 

@@ -1,4 +1,6 @@
 /* /api/v1/dht: who has what, and who is where. */
+#include "node/dht.h"
+
 #include <string.h>
 
 #include "api/peer_json.h"
@@ -8,7 +10,6 @@
 #include "env/env.h"
 #include "libp2p/swarm.h"
 #include "multiformats/key.h"
-#include "node/dht.h"
 #include "node/network.h"
 #include "node/node.h"
 #include "store/store.h"
@@ -47,8 +48,7 @@ static void reply_failure(struct asking *a, enum err err, const char *what)
         reply_error(a->q, ERROR_TIMEOUT, what, a->q->tail);
     else if (err == E_AGAIN)
         reply_error(a->q, ERROR_PEER_UNREACHABLE,
-                    "no peer takes part in the DHT with this node",
-                    a->q->tail);
+                    "no peer takes part in the DHT with this node", a->q->tail);
     else if (err == E_LIMIT)
         reply_error(a->q, ERROR_BUSY, "too many searches are under way", NULL);
     else
@@ -151,13 +151,11 @@ static void on_provider(struct dht_op *op, const struct dht_found *found,
 
     (void)now;
     a->found++;
-    lines_json(a->q,
-               json_pack("{s:o,s:o}", "peer_id", json_peer(&found->peer),
-                         "addresses", json_where(a->q, found)));
+    lines_json(a->q, json_pack("{s:o,s:o}", "peer_id", json_peer(&found->peer),
+                               "addresses", json_where(a->q, found)));
 }
 
-static void on_providers_done(struct dht_op *op, enum err err,
-                              struct mtime now)
+static void on_providers_done(struct dht_op *op, enum err err, struct mtime now)
 {
     struct asking *a = container_of(op, struct asking, op);
 
@@ -171,8 +169,8 @@ static void on_providers_done(struct dht_op *op, enum err err,
 void handle_dht_providers(struct request *q, struct mtime now)
 {
     bool good = true;
-    uint64_t max = request_number(q, "limit", PROVIDERS_DEFAULT, KAD_FOUND_MAX,
-                                  &good);
+    uint64_t max =
+        request_number(q, "limit", PROVIDERS_DEFAULT, KAD_FOUND_MAX, &good);
     struct cid cid;
 
     if (!good || !request_cid(q, &cid))
@@ -282,8 +280,8 @@ static json_t *json_contact(const char *name, const struct kad *kad,
     return json_pack("{s:s,s:o,s:i,s:b,s:I,s:o}", "dht", name, "peer_id",
                      json_peer(&c->peer), "bucket", (int)c->cpl, "connected",
                      (int)c->connected, "answered_ms_ago",
-                     (json_int_t)mtime_ms_since(c->useful_at, now),
-                     "addresses", json_addrs(addrs, count));
+                     (json_int_t)mtime_ms_since(c->useful_at, now), "addresses",
+                     json_addrs(addrs, count));
 }
 
 void handle_dht_table(struct request *q, struct mtime now)

@@ -13,9 +13,9 @@ json_t *json_peer(const struct peer_id *id)
 json_t *json_addr(const struct multiaddr *addr)
 {
     char text[MULTIADDR_TEXT_MAX];
+    size_t len = multiaddr_format(addr, text);
 
-    return json_text(
-        (struct bytes){(uint8_t *)text, multiaddr_format(addr, text)});
+    return json_text((struct bytes){(uint8_t *)text, len});
 }
 
 json_t *json_addrs(const struct multiaddr *addrs, size_t count)

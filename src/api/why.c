@@ -49,6 +49,8 @@ struct why {
     struct connect_op connect;
     bool connecting;
     size_t at; /* provider being connected to */
+    struct peering_probe probe;
+    bool probing; /* another node tries to reach the first provider */
     struct fetch *fetch;
     struct fetch_op get;
     struct strbuf text;
@@ -157,13 +159,62 @@ static void on_connected(struct connect_op *op, enum err err, struct mtime now)
     step_fetch(w);
 }
 
-static void none_reached(struct why *w)
+static const char off_or_hidden[] =
+    "They may be off, or behind a router that lets nobody in.";
+
+static void tell_unreached(struct why *w, const char *words, const char *hint)
 {
-    tell(w, "failed",
-         counted(w, w->providers_count,
-                 " nodes say to have it, none could be connected to"),
-         "They may be off, or behind a router that lets nobody in.");
+    tell(w, "failed", counted(w, w->providers_count, words), hint);
     step_fetch(w);
+}
+
+static void on_probed(struct peering_probe *probe, enum err err,
+                      enum peers_outcome outcome, struct mtime now)
+{
+    struct why *w = container_of(probe, struct why, probe);
+
+    (void)now;
+    w->probing = false;
+    if (err == OK && outcome == PEERS_REACHED)
+        tell_unreached(w,
+                       " nodes say to have it, none could be connected to, "
+                       "but another node reaches one",
+                       "Look at the firewall and router of this machine.");
+    else if (err == OK)
+        tell_unreached(w,
+                       " nodes say to have it, none could be connected to, "
+                       "and another node reaches none either",
+                       off_or_hidden);
+    else
+        tell_unreached(w, " nodes say to have it, none could be connected to",
+                       off_or_hidden);
+}
+
+/* Have somebody else try: is it they, or is it we? */
+static bool ask_for_probe(struct why *w, struct mtime now)
+{
+    struct peering *peering = node_peering(w->q->node);
+    struct swarm *swarm = network_swarm(node_network(w->q->node));
+    struct swarm_conn_info info;
+    struct conn_id at = {.n = 0};
+
+    w->probe.done = on_probed;
+    while (peering != NULL && swarm_conn_next(swarm, at, &info) == OK) {
+        struct peer_id via = *info.peer;
+        at = info.conn;
+        if (peering_ask_probe(peering, &w->probe, &via, &w->providers[0].peer,
+                              now) == OK)
+            return true;
+    }
+    return false;
+}
+
+static void none_reached(struct why *w, struct mtime now)
+{
+    w->probing = ask_for_probe(w, now);
+    if (!w->probing)
+        tell_unreached(w, " nodes say to have it, none could be connected to",
+                       off_or_hidden);
 }
 
 /* Where it is tried to connect to next, @ret_target->addrs has room. */
@@ -203,7 +254,7 @@ static void connect_next(struct why *w, struct mtime now)
         step_fetch(w);
         return;
     }
-    none_reached(w);
+    none_reached(w, now);
 }
 
 static void step_reach(struct why *w, struct mtime now)
@@ -335,7 +386,12 @@ static void on_timer(struct timer *t, struct mtime now)
     } else if (w->connecting) {
         network_connect_cancel(&w->connect);
         w->connecting = false;
-        none_reached(w);
+        w->at = w->providers_count;
+        clock_of(w)->set(clock_of(w), &w->timer, mtime_add_ms(now, w->step_ms));
+        none_reached(w, now);
+    } else if (w->probing) {
+        peering_probe_cancel(&w->probe);
+        on_probed(&w->probe, E_TIMEOUT, PEERS_FAILED, now);
     }
 }
 
@@ -348,6 +404,8 @@ static void cancel(struct request *q)
     dht_cancel(&w->find);
     if (w->connecting)
         network_connect_cancel(&w->connect);
+    if (w->probing)
+        peering_probe_cancel(&w->probe);
     fetch_free(w->fetch);
     strbuf_release(&w->text);
     mem_free(w->providers);

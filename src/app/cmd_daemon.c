@@ -232,8 +232,8 @@ static void print_addresses(struct daemon *d)
 static enum err set_name_servers(struct daemon *d)
 {
     size_t count;
-    const char *const *servers = config_get_list(
-        &d->served.config, CONFIG_NETWORK_DNS_SERVERS, &count);
+    const char *const *servers =
+        config_get_list(&d->served.config, CONFIG_NETWORK_DNS_SERVERS, &count);
     struct strbuf all;
 
     strbuf_init(&all, SET_BYTES_MAX);

@@ -61,8 +61,8 @@ static enum err ask(struct cli *cli, const char *method, const char *path,
 int cmd_dht_findpeer(struct cli *cli)
 {
     json_t *answer = NULL;
-    enum err err = ask(cli, "GET", "/api/v1/dht/peer/",
-                       peer_arg(cli->args[0]), &answer);
+    enum err err =
+        ask(cli, "GET", "/api/v1/dht/peer/", peer_arg(cli->args[0]), &answer);
 
     if (err == OK && cli->json)
         output_json(json_incref(answer));
@@ -123,8 +123,8 @@ int cmd_dht_provide(struct cli *cli)
 int cmd_dht_query(struct cli *cli)
 {
     json_t *answer = NULL;
-    enum err err = ask(cli, "GET", "/api/v1/dht/query/",
-                       peer_arg(cli->args[0]), &answer);
+    enum err err =
+        ask(cli, "GET", "/api/v1/dht/query/", peer_arg(cli->args[0]), &answer);
     const json_t *peers = json_object_get(answer, "peers");
     size_t i;
     const json_t *peer;

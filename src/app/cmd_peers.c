@@ -18,14 +18,12 @@ enum { BAN_S_MAX = 10 * 365 * 24 * 60 * 60 };
 
 static void print_peer(const json_t *peer)
 {
-    const json_t *first =
-        json_array_get(json_object_get(peer, "addresses"), 0);
+    const json_t *first = json_array_get(json_object_get(peer, "addresses"), 0);
 
     output_escaped(answer_text(peer, "peer_id"));
-    output_line(" %3llu %s ",
-                (unsigned long long)answer_u64(peer, "quality", 0),
-                json_is_true(json_object_get(peer, "connected")) ? "connected"
-                                                                 : "-");
+    output_line(
+        " %3llu %s ", (unsigned long long)answer_u64(peer, "quality", 0),
+        json_is_true(json_object_get(peer, "connected")) ? "connected" : "-");
     output_escaped(answer_has(peer, "last_seen")
                        ? answer_text(peer, "last_seen")
                        : "never");

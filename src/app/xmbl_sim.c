@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/map.h"
@@ -35,6 +36,8 @@ struct options {
 
 struct output {
     FILE *trace;
+    uint64_t marked_ms; /* real time of the mark; 0: there was none */
+    uint64_t marked_cpu_ms;
     bool logs;
     bool verbose;
 };
@@ -63,7 +66,31 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+static uint64_t cpu_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); /* cannot fail */
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static uint64_t peak_kib(void)
+{
+    struct rusage usage = {.ru_maxrss = 0};
+
+    (void)getrusage(RUSAGE_SELF, &usage); /* cannot fail */
+    return (uint64_t)usage.ru_maxrss;
+}
+
 /* What a run tells. */
+
+static void on_mark(void *user)
+{
+    struct output *out = user;
+
+    out->marked_ms = now_ms();
+    out->marked_cpu_ms = cpu_ms();
+}
 
 static void on_tell(void *user, struct bytes line)
 {
@@ -191,12 +218,24 @@ static bool run_one(const struct options *o, const char *name, uint64_t seed,
         .tell = on_tell,
         .log = on_log,
         .trace = out->trace != NULL ? on_trace : NULL,
+        .mark = on_mark,
         .user = out,
     };
     uint64_t began_ms = now_ms();
+    uint64_t began_cpu_ms = cpu_ms();
+    out->marked_ms = 0;
     sim_run(&config, &result);
+    struct sim_cost cost = {
+        .real_ms = now_ms() - began_ms,
+        .cpu_ms = cpu_ms() - began_cpu_ms,
+        .peak_kib = peak_kib(),
+    };
+    if (out->marked_ms > 0) {
+        cost.marked_real_ms = now_ms() - out->marked_ms;
+        cost.marked_cpu_ms = cpu_ms() - out->marked_cpu_ms;
+    }
     strbuf_init(&json, JSON_MAX);
-    sim_result_json(&result, name, seed, now_ms() - began_ms, &json);
+    sim_result_json(&result, name, seed, &cost, &json);
     (void)fputs(strbuf_cstr(&json), stdout);
     (void)fflush(stdout);
     strbuf_release(&json);

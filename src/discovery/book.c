@@ -81,7 +81,7 @@ struct bytes book_record(const struct book_peer *p)
                           .len = p->record_len};
 }
 
-void book_touch(struct book *b, struct book_peer *p)
+static void touch(struct book *b, struct book_peer *p)
 {
     if (list_empty(&p->dirty))
         list_add_tail(&b->dirty, &p->dirty);
@@ -98,9 +98,25 @@ struct book_peer *book_peer_new(struct book *b, const struct peer_id *id)
     return p;
 }
 
+/* It lies nowhere then. */
+static void take_out(struct book *b, struct book_peer *p)
+{
+    if (p->table == TABLE_NONE)
+        return;
+    struct book_bucket *bucket = b->buckets[p->bucket_index];
+    list_remove(&p->bucket);
+    bucket->count--;
+    b->tried_count -= p->table == TABLE_TRIED;
+    p->table = TABLE_NONE;
+    if (bucket->count > 0)
+        return;
+    b->buckets[p->bucket_index] = NULL;
+    mem_free(bucket);
+}
+
 void book_peer_free(struct book *b, struct book_peer *p)
 {
-    book_take_out(b, p);
+    take_out(b, p);
     if (p->is_stored) {
         struct book_gone *g = mem_zalloc(1, sizeof(*g));
         g->id = p->id;
@@ -119,7 +135,7 @@ void book_peer_free(struct book *b, struct book_peer *p)
 void book_drop_record(struct book *b, struct book_peer *p)
 {
     book_set_record_bytes(b, p, BYTES_EMPTY, BYTES_EMPTY);
-    book_touch(b, p);
+    touch(b, p);
 }
 
 void book_remove(struct book *b, struct book_peer *p)
@@ -164,21 +180,6 @@ static struct book_bucket *bucket_at(struct book *b, uint16_t index)
         list_init(&b->buckets[index]->peers);
     }
     return b->buckets[index];
-}
-
-void book_take_out(struct book *b, struct book_peer *p)
-{
-    if (p->table == TABLE_NONE)
-        return;
-    struct book_bucket *bucket = b->buckets[p->bucket_index];
-    list_remove(&p->bucket);
-    bucket->count--;
-    b->tried_count -= p->table == TABLE_TRIED;
-    p->table = TABLE_NONE;
-    if (bucket->count > 0)
-        return;
-    b->buckets[p->bucket_index] = NULL;
-    mem_free(bucket);
 }
 
 static void put_in(struct book *b, struct book_peer *p, uint16_t index)
@@ -252,9 +253,9 @@ static enum err place_tried(struct book *b, struct book_peer *p,
         struct book_peer *worst = worst_in(bucket, unix_s);
         if (worth(worst, unix_s) >= worth(p, unix_s))
             return E_LIMIT;
-        book_take_out(b, worst);
+        take_out(b, worst);
         if (place_new(b, worst, false, unix_s) == OK)
-            book_touch(b, worst);
+            touch(b, worst);
         else
             book_peer_free(b, worst);
     }
@@ -358,7 +359,7 @@ static enum err add(struct book *b, const struct book_heard *heard,
         return err;
     }
     book_addrs_merge(p, addrs, count, manual ? ADDR_MANUAL : 0, 0);
-    book_touch(b, p);
+    touch(b, p);
     return OK;
 }
 
@@ -385,7 +386,7 @@ enum err book_hear(struct book *b, const struct book_heard *heard,
     if (heard->source <= BOOK_DNS && heard->source < p->source)
         p->source = (uint8_t)heard->source;
     book_addrs_merge(p, addrs, count, manual ? ADDR_MANUAL : 0, 0);
-    book_touch(b, p);
+    touch(b, p);
     *ret_peer = p;
     return OK;
 }
@@ -397,7 +398,7 @@ enum err book_set_manual(struct book *b, struct book_peer *p, bool manual,
         return OK;
     if (manual && b->manual_count >= BOOK_MANUAL_MAX)
         return E_LIMIT;
-    book_take_out(b, p);
+    take_out(b, p);
     p->manual = manual;
     if (manual) {
         b->manual_count++;
@@ -405,7 +406,7 @@ enum err book_set_manual(struct book *b, struct book_peer *p, bool manual,
         b->manual_count--;
         place_again(b, p, unix_s);
     }
-    book_touch(b, p);
+    touch(b, p);
     return OK;
 }
 
@@ -418,7 +419,7 @@ void book_set_anchor(struct book *b, struct book_peer *p, bool anchor)
         b->anchor_count++;
     else
         b->anchor_count--;
-    book_touch(b, p);
+    touch(b, p);
 }
 
 /* Records. ----------------------------------------------------------------- */
@@ -482,7 +483,7 @@ enum err book_put_record(struct book *b, struct book_peer *p,
     p->storage_free = c->storage_free;
     p->record_reach = (uint8_t)narrowest(c);
     p->heard_s = unix_s;
-    book_touch(b, p);
+    touch(b, p);
     return OK;
 }
 
@@ -501,8 +502,8 @@ void book_reached(struct book *b, struct book_peer *p,
         book_addrs_merge(p, &clean_addr, 1, ADDR_WORKED, ADDR_WORKED);
         p->group = reach_group(&clean_addr);
     }
-    book_touch(b, p);
-    book_take_out(b, p);
+    touch(b, p);
+    take_out(b, p);
     place_again(b, p, unix_s);
 }
 
@@ -513,7 +514,7 @@ void book_seen(struct book *b, struct book_peer *p, uint64_t unix_s)
     p->seen_s = unix_s;
     p->failures = 0;
     p->fail_since_s = 0;
-    book_touch(b, p);
+    touch(b, p);
 }
 
 void book_failed(struct book *b, struct book_peer *p, bool ours,
@@ -527,14 +528,14 @@ void book_failed(struct book *b, struct book_peer *p, bool ours,
             p->fail_since_s = unix_s;
         quality_event(&p->quality, QUALITY_DIAL_FAILED, 0, unix_s);
     }
-    book_touch(b, p);
+    touch(b, p);
 }
 
 void book_event(struct book *b, struct book_peer *p, enum quality_kind kind,
                 uint64_t amount, uint64_t unix_s)
 {
     quality_event(&p->quality, kind, amount, unix_s);
-    book_touch(b, p);
+    touch(b, p);
 }
 
 bool book_is_dead(const struct book_peer *p, uint64_t unix_s)

@@ -37,17 +37,11 @@ struct book_peer *book_peer_new(struct book *b, const struct peer_id *id);
 /* book_peer_free - take @p out of everything, and forget that it was there. */
 void book_peer_free(struct book *b, struct book_peer *p);
 
-/* book_touch - @p is to be written down. */
-void book_touch(struct book *b, struct book_peer *p);
-
 /* book_place - put @p, which lies nowhere, where it belongs: a manual one
  * nowhere, one in tried if @tried.  E_LIMIT when that is full of others that
  * are no worse. */
 MUST_USE enum err book_place(struct book *b, struct book_peer *p, bool tried,
                              uint64_t unix_s);
-
-/* book_take_out - @p lies nowhere then. */
-void book_take_out(struct book *b, struct book_peer *p);
 
 /* book_set_record_bytes - keep @operator_id and @record, instead of others. */
 void book_set_record_bytes(struct book *b, struct book_peer *p,

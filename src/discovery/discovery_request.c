@@ -148,6 +148,7 @@ static void take_peers(struct discovery *d, struct link *l, uint32_t max,
     }
 }
 
+/* @m: the answer; NULL when @err tells why there is none. */
 static void probed(struct discovery *d, const struct request *q, enum err err,
                    const struct peers_message *m)
 {
@@ -155,7 +156,7 @@ static void probed(struct discovery *d, const struct request *q, enum err err,
     out->peer = q->peer;
     out->owner = q->owner;
     out->err = err;
-    if (err != OK)
+    if (m == NULL)
         return;
     out->outcome = m->outcome;
     out->elapsed_ms = m->elapsed_ms;

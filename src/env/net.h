@@ -74,7 +74,7 @@ struct net_listener {
     struct net_sock *(*on_accept)(struct net_listener *l,
                                   const struct net_addr *remote,
                                   struct mtime now);
-    struct net_addr local; /* with the port that was chosen */
+    struct net_addr local;         /* with the port that was chosen */
     const struct peer_id *secured; /* as net_sock.secured, of who connects;
                                       during @on_accept */
     void *priv;                    /* of the implementation */

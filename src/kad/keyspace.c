@@ -13,7 +13,7 @@ _Static_assert(8 * sizeof(struct kad_key) == KAD_KEY_BITS, "bits of a point");
 
 struct kad_key kad_key_of(struct bytes in)
 {
-    struct kad_key key;
+    struct kad_key key = {.b = {0}};
 
     sha256(in, key.b);
     return key;

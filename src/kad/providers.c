@@ -1,3 +1,5 @@
+#include "kad/providers.h"
+
 #include <assert.h>
 #include <string.h>
 

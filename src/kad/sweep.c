@@ -347,7 +347,8 @@ static void find_nearest(const struct sweep *s, const struct kad_key *key,
             best[at] = best[at - 1];
         best[at] = (struct near){.distance = distance, .peer = (uint16_t)i};
     }
-    for (size_t i = 0; i < k; i++)
+    assert(count == k);
+    for (size_t i = 0; i < count; i++)
         dst[i] = best[i].peer;
 }
 

@@ -86,6 +86,7 @@ static void op_begin(struct dht *d, struct dht_op *op)
     op->closest_count = 0;
     op->stored_count = 0;
     op->stats = (struct kad_query_stats){.hops = 0};
+    op->lonely = dht_is_lonely(d);
     op->any_ok = false;
     op->err = OK;
     memset(op->queries, 0, sizeof(op->queries));
@@ -129,7 +130,10 @@ static void tell_done(struct dht_op *op, struct mtime now)
 {
     list_remove(&op->link);
     op->dht = NULL;
-    op->done(op, op->any_ok ? OK : op->err, now);
+    enum err err = op->any_ok ? OK : op->err;
+    if (err != OK && op->lonely && op->stats.messages == 0)
+        err = E_AGAIN;
+    op->done(op, err, now);
 }
 
 static struct dht_op *op_of(struct dht *d, size_t place, uint64_t query)
@@ -434,15 +438,6 @@ static void on_timer(struct timer *t, struct mtime now)
 
 /* Peers. */
 
-static bool serves(const struct swarm_identified *who, const char *name)
-{
-    for (size_t i = 0; i < who->protocols_count; i++) {
-        if (bytes_eq(who->protocols[i], bytes_str(name)))
-            return true;
-    }
-    return false;
-}
-
 static void on_identified(struct dht *d, const struct swarm_out *out,
                           struct mtime now)
 {
@@ -454,7 +449,7 @@ static void on_identified(struct dht *d, const struct swarm_out *out,
     struct multiaddr remote = *info.addr;
     for (size_t i = 0; i < d->nets_count; i++) {
         struct net *net = &d->nets[i];
-        if (serves(who, net->name)) {
+        if (swarm_identified_serves(who, net->name)) {
             kad_on_peer(net->kad, &out->peer, who->addrs, who->addrs_count,
                         &remote, now);
             continue;
@@ -556,19 +551,16 @@ static void load_row(struct dht *d, enum kad_store store, struct bytes key,
 static void load_rows(struct dht *d, enum kad_store store, uint32_t table,
                       struct mtime now)
 {
-    struct kv *kv = d->tables.kv;
-    uint8_t room[KV_KEY_MAX];
-    struct bytes key = BYTES_EMPTY;
+    struct rows_cursor c = {
+        .kv = d->tables.kv,
+        .table = table,
+        .left = LOAD_MAX,
+    };
+    struct bytes key;
     struct bytes value;
 
-    for (size_t i = 0; i < LOAD_MAX; i++) {
-        struct bytes next;
-        if (kv->next(kv, table, key, false, &next, &value) != OK)
-            break;
-        memcpy(room, next.p, next.len);
-        key = (struct bytes){room, next.len};
+    while (rows_next(&c, &key, &value))
         load_row(d, store, key, value, now);
-    }
     rows_write(&d->rows[store]);
 }
 
@@ -582,8 +574,9 @@ static void net_open(struct dht *d, enum kad_scope scope, const char *name,
     struct kad_config config = {
         .self = privkey_peer_id(node_key(d->node)),
         .scope = scope,
-        /* Nobody knows yet whether the world can reach us. */
-        .server = scope != KAD_WAN,
+        /* Nobody knows yet whether the world can reach us, and a visitor is
+         * gone soon. */
+        .server = scope != KAD_WAN && !node_is_visitor(d->node),
         .keep = true,
         .ip_diversity = true,
         .alpha = scope == KAD_OWN ? KAD_ALPHA_OWN : KAD_ALPHA,
@@ -719,6 +712,15 @@ const struct kad *dht_kad(const struct dht *d, size_t i, const char **ret_name)
         return NULL;
     *ret_name = d->nets[i].name;
     return d->nets[i].kad;
+}
+
+bool dht_is_lonely(const struct dht *d)
+{
+    for (size_t i = 0; i < d->nets_count; i++) {
+        if (kad_get_stats(d->nets[i].kad).contacts_count == 0)
+            return true;
+    }
+    return false;
 }
 
 bool dht_online(const struct dht *d)

@@ -61,13 +61,14 @@ struct dht_op {
     void (*found)(struct dht_op *op, const struct dht_found *found,
                   struct mtime now);
     /** @done: it is over; @err: OK when any of the DHTs said so, else the
-     * failure of the first.  The fields below tell more.  Never from inside
-     * of a call. */
+     * failure of the first, E_AGAIN when nobody could be asked.  The fields
+     * below tell more.  Never from inside of a call. */
     void (*done)(struct dht_op *op, enum err err, struct mtime now);
     struct peer_id closest[KAD_K]; /* of our own network, or the first one */
     size_t closest_count;
-    uint32_t stored_count; /* peers that took it, of all DHTs */
+    uint32_t stored_count;        /* peers that took it, of all DHTs */
     struct kad_query_stats stats; /* summed up; hops: the most */
+    bool lonely;                  /* one of the DHTs had nobody to ask */
     struct dht *dht;              /* private, as all below; NULL: over */
     uint64_t queries[DHT_NETS_MAX];
     bool any_ok;
@@ -118,6 +119,9 @@ bool dht_pump(struct dht *d, struct mtime now);
 /** dht_kad - the DHT of place @i, whose name is @ret_name; NULL past the last.
  * To be looked at. */
 const struct kad *dht_kad(const struct dht *d, size_t i, const char **ret_name);
+
+/** dht_is_lonely - whether the routing table of one of them is empty. */
+bool dht_is_lonely(const struct dht *d);
 
 /** dht_online - whether the routing table of our own network has anybody. */
 bool dht_online(const struct dht *d);

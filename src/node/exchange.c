@@ -65,6 +65,7 @@ struct exchange *exchange_new(struct node *n, struct mtime now)
     x->client = bs_client_new(&client, now);
     x->server = bs_server_new(&server);
     map_init(&x->peers, seed);
+    list_init(&x->busy);
     list_init(&x->sessions);
     list_init(&x->reads);
     list_init(&x->hashes);
@@ -170,8 +171,8 @@ static void answer_stat(struct exchange *x, const struct bs_server_out *out,
                                                 CONFIG_STORAGE_SERVE_CACHE));
 
     /* Who is asked to prove that it has a block does not get it from us. */
-    if (served && objects_refuses(node_objects(x->node), &out->peer, &out->cid,
-                                  now))
+    if (served &&
+        objects_refuses(node_objects(x->node), &out->peer, &out->cid, now))
         served = false;
     bs_server_on_stat(x->server, out->id, served, stat.length);
 }
@@ -283,9 +284,10 @@ static void do_client(struct exchange *x, struct bs_client_out *out,
         break;
     case BS_CLIENT_FAULT:
         exchange_drop_peer(x, &out->peer,
-                  out->fault == BS_FAULT_FLOOD ? "peer_floods_with_answers"
-                                               : "peer_sent_unasked_blocks",
-                  now);
+                           out->fault == BS_FAULT_FLOOD
+                               ? "peer_floods_with_answers"
+                               : "peer_sent_unasked_blocks",
+                           now);
         break;
     }
 }

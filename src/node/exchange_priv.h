@@ -49,6 +49,7 @@ struct xpeer {
     size_t parts;          /* bytes of messages that are not complete */
     uint32_t strikes;
     struct list ins;
+    struct list busy; /* in exchange.busy */
 };
 
 /* One of the protocols that we serve. */
@@ -68,6 +69,9 @@ struct exchange {
     struct bs_client *client;
     struct bs_server *server;
     struct map peers;
+    /* Peers with a debt, or with windows that are withheld: the others cost
+     * nothing at each turn. */
+    struct list busy;
     struct list sessions;
     struct list reads;  /* of blocks for the server */
     struct list hashes; /* in the pool */

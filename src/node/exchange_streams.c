@@ -1,10 +1,9 @@
-#include "node/exchange_priv.h"
-
 #include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "bitswap/message.h"
+#include "node/exchange_priv.h"
 #include "node/log.h"
 #include "node/node.h"
 
@@ -45,6 +44,13 @@ struct xpeer *exchange_find_peer(struct exchange *x, const struct peer_id *id)
     struct map_node *n = map_get(&x->peers, peer_id_bytes(id));
 
     return n != NULL ? container_of(n, struct xpeer, node) : NULL;
+}
+
+/* Look at it at the end of each turn. */
+static void watch(struct exchange *x, struct xpeer *p)
+{
+    if (list_empty(&p->busy))
+        list_add_tail(&x->busy, &p->busy);
 }
 
 /* What @s holds of a message has changed. */
@@ -98,6 +104,7 @@ static void remove_peer(struct exchange *x, struct xpeer *p, struct mtime now)
         reset_stream(x, p->out, SWARM_RESET_NONE);
     bs_client_peer_removed(x->client, &p->id, now);
     bs_server_peer_removed(x->server, &p->id);
+    list_remove(&p->busy);
     map_remove(&x->peers, &p->node);
     mem_free(p);
 }
@@ -116,19 +123,9 @@ static struct xpeer *add_peer(struct exchange *x, const struct peer_id *id,
     p->id = *id;
     p->protocol = protocol;
     list_init(&p->ins);
+    list_init(&p->busy);
     map_put(&x->peers, &p->node, peer_id_bytes(&p->id));
     return p;
-}
-
-static bool names_protocol(const struct swarm_identified *who, const char *name)
-{
-    struct bytes wanted = bytes_str(name);
-
-    for (size_t i = 0; i < who->protocols_count; i++) {
-        if (bytes_eq(who->protocols[i], wanted))
-            return true;
-    }
-    return false;
 }
 
 static void on_identified(struct exchange *x, const struct swarm_out *out,
@@ -138,7 +135,7 @@ static void on_identified(struct exchange *x, const struct swarm_out *out,
     unsigned best = 0;
 
     while (best < EXCHANGE_PROTOCOLS_COUNT &&
-           !names_protocol(&out->identified, protocols[best].name))
+           !swarm_identified_serves(&out->identified, protocols[best].name))
         best++;
     if (best == EXCHANGE_PROTOCOLS_COUNT) {
         if (p != NULL)
@@ -208,7 +205,7 @@ static void strike(struct exchange *x, struct xstream *s, enum err err,
 }
 
 void exchange_drop_peer(struct exchange *x, const struct peer_id *id,
-                      const char *event, struct mtime now)
+                        const char *event, struct mtime now)
 {
     struct peer_id copy = *id; /* its owner may go */
     struct log_line line;
@@ -283,8 +280,10 @@ static void on_data(struct xstream *s, struct bytes in, struct mtime now)
         exchange_drop_peer(x, &worst->id, "peer_made_us_hold_too_much", now);
     if (worst == s->peer)
         return; /* the end of its streams is told next */
-    if (bs_client_peer_full(x->client, &s->peer->id))
-        return; /* exchange_pump() opens the window again */
+    if (bs_client_peer_full(x->client, &s->peer->id)) {
+        watch(x, s->peer); /* exchange_pump() opens the window again */
+        return;
+    }
     swarm_stream_consumed(x->swarm, s->base.id, s->unconsumed);
     s->unconsumed = 0;
 }
@@ -438,7 +437,7 @@ static enum err write_frame(struct exchange *x, struct xpeer *p,
 }
 
 void exchange_send_wants(struct exchange *x, struct bs_client_out *out,
-                       struct mtime now)
+                         struct mtime now)
 {
     struct xpeer *p = exchange_find_peer(x, &out->peer);
 
@@ -453,7 +452,7 @@ void exchange_send_wants(struct exchange *x, struct bs_client_out *out,
 }
 
 void exchange_send_reply(struct exchange *x, struct bs_server_out *out,
-                       struct mtime now)
+                         struct mtime now)
 {
     struct xpeer *p = exchange_find_peer(x, &out->peer);
     size_t len = out->frame->len;
@@ -463,6 +462,7 @@ void exchange_send_reply(struct exchange *x, struct bs_server_out *out,
         return;
     }
     p->debt += len;
+    watch(x, p);
     if (write_frame(x, p, out->frame, now) != OK) {
         settle_debt(x, p, 0);
         bs_client_stream_lost(x->client, &p->id, now);
@@ -487,29 +487,35 @@ static bool is_stalled(struct xpeer *p, struct mtime now,
     return stalled;
 }
 
-/* Windows that were withheld, and bytes that have left.  Returns when to look
- * again. */
+/* Whether windows of @p are still withheld after it. */
+static bool open_windows(struct exchange *x, struct xpeer *p)
+{
+    if (bs_client_peer_full(x->client, &p->id))
+        return true;
+    list_for_each (it, &p->ins) {
+        struct xstream *s = container_of(it, struct xstream, link);
+        if (s->unconsumed == 0)
+            continue;
+        swarm_stream_consumed(x->swarm, s->base.id, s->unconsumed);
+        s->unconsumed = 0;
+    }
+    return false;
+}
+
 struct mtime exchange_look_at_streams(struct exchange *x, struct mtime now)
 {
     struct mtime deadline = MTIME_NEVER;
 
-    map_for_each (it, &x->peers) {
-        struct xpeer *p = container_of(it, struct xpeer, node);
+    list_for_each_safe (it, &x->busy) {
+        struct xpeer *p = container_of(it, struct xpeer, busy);
         if (p->out != NULL && p->debt > 0)
             settle_debt(x, p, swarm_stream_queued(x->swarm, p->out->base.id));
         if (is_stalled(p, now, &deadline)) {
             exchange_drop_peer(x, &p->id, "peer_takes_nothing", now);
             continue;
         }
-        bool full = bs_client_peer_full(x->client, &p->id);
-        list_for_each (in, &p->ins) {
-            struct xstream *s = container_of(in, struct xstream, link);
-            if (full || s->unconsumed == 0)
-                continue;
-            swarm_stream_consumed(x->swarm, s->base.id, s->unconsumed);
-            s->unconsumed = 0;
-        }
+        if (!open_windows(x, p) && p->debt == 0)
+            list_remove(&p->busy);
     }
     return deadline;
 }
-

@@ -9,9 +9,9 @@
 #include "env/env.h"
 #include "ipld/block.h"
 #include "node/exchange.h"
+#include "node/fetch_puts.h"
 #include "node/finding.h"
 #include "node/node.h"
-#include "node/store_waiter.h"
 
 /* The store's look for one block; lives until the store has answered. */
 struct fetch_read {
@@ -19,40 +19,19 @@ struct fetch_read {
     struct fetch_op *op; /* NULL: nobody waits any more */
 };
 
-/* A lease, ended when the fetch is freed and nothing is written under it. */
-struct fetch_lease {
-    struct store_lease *lease;
-    size_t refs;
-};
-
-/* A block on its way into the store; lives until it is there. */
-struct fetch_put {
-    struct store_put_op put;
-    struct node *node;
-    struct fetch *fetch;       /* NULL: freed */
-    struct fetch_lease *lease; /* NULL: cache */
-    struct block *block;
-    struct list link; /* in f->puts, or in f->held */
-};
-
-/* fetch_sync() under way; lives until the store has answered. */
-struct fetch_wait {
-    struct store_op sync;
-    struct fetch_sync_op *op; /* NULL: freed */
-};
-
 enum {
-    RETRY_MS = 10,  /* no room at the store, or in the session */
-    FIND_MS = 500,  /* a download that lasts so long looks for more sources */
+    RETRY_MS = 10, /* no room at the store, or in the session */
+    FIND_MS = 500, /* a download that lasts so long looks for more sources */
     FIND_STALL_MS = 5000, /* and again one that gets nothing for so long */
-    FOUND_MS = 2000, /* those that were found have so long to say what they
-                        have */
+    LOOK_MS = 50,         /* a visitor looks for its first peers */
+    FOUND_MS = 2000,      /* those that were found have so long to say what they
+                             have */
 };
 
 struct fetch {
     struct node *node;
     struct fetch_config config;
-    struct fetch_lease *lease; /* NULL: cache */
+    struct fetch_puts puts; /* what came, on its way into the store */
     struct exchange_session session;
     bool has_session;
     uint64_t next_id;
@@ -60,12 +39,6 @@ struct fetch {
     struct list others; /* READING or ASKED */
     struct list ended;  /* @done to be called */
     struct map asked;   /* by want_id */
-    struct list puts;   /* struct fetch_put, at the store */
-    struct list held;   /* struct fetch_put, the store was full */
-    size_t held_bytes;
-    size_t unwritten_bytes; /* of both: memory until the disk has it */
-    size_t puts_count;
-    struct store_waiter waiter;
     struct timer timer;
     struct mtime progress_at; /* when something came last */
     struct mtime nobody_at;   /* when those that are missing are given up */
@@ -74,9 +47,7 @@ struct fetch {
     struct finding *finding;  /* NULL: not yet */
     struct multihash root;    /* of the first block that was wanted */
     bool has_root;
-    bool found;               /* and it is over */
-    uint64_t epoch;
-    enum err put_err; /* first that a lease's block could not be stored for */
+    bool found; /* and it is over */
     struct fetch_sync_op *sync;
     struct fault fault;
     unsigned busy; /* callbacks under way, one in the other */
@@ -200,7 +171,8 @@ static void tell_search(const struct fetch *f, struct strbuf *what)
     strbuf_str(what, " could not be reached");
 }
 
-static void fault_nobody(struct fetch *f, const struct fetch_op *op)
+/* What it means for @op that nobody has it, with the fault. */
+static enum err fault_nobody(struct fetch *f, const struct fetch_op *op)
 {
     struct exchange *x = node_exchange(f->node);
     struct strbuf what;
@@ -208,14 +180,22 @@ static void fault_nobody(struct fetch *f, const struct fetch_op *op)
     if (op->err == E_CORRUPT) {
         set_fault(f, op, ERROR_CORRUPT_BLOCK,
                   "the block is damaged here, and no peer gave another copy");
-        return;
+        return E_CORRUPT;
     }
     if (f->config.local_only || x == NULL) {
         set_fault(f, op, ERROR_NOT_FOUND, "the block is not on this node");
-        return;
+        return E_NOTFOUND;
     }
     strbuf_init(&what, FAULT_TEXT_MAX);
-    if (exchange_peers(x) == 0) {
+    bool alone = exchange_peers(x) == 0;
+    if (alone && node_is_visitor(f->node)) {
+        strbuf_str(&what, "there is no peer to ask: ");
+        node_tell_lonely(f->node, &what);
+        set_fault(f, op, ERROR_TIMEOUT, strbuf_cstr(&what));
+        strbuf_release(&what);
+        return E_TIMEOUT;
+    }
+    if (alone) {
         strbuf_str(&what, "the block is not here, and no peer is connected");
     } else {
         strbuf_str(&what, "the block is not here, and none of ");
@@ -225,6 +205,7 @@ static void fault_nobody(struct fetch *f, const struct fetch_op *op)
     tell_search(f, &what);
     set_fault(f, op, ERROR_NOT_FOUND, strbuf_cstr(&what));
     strbuf_release(&what);
+    return E_NOTFOUND;
 }
 
 /* Asking peers. */
@@ -241,6 +222,10 @@ static void find(struct fetch *f, const struct cid *missing, struct mtime now)
 {
     struct finding_config config = {.source = on_source, .user = f};
 
+    if (f->finding == NULL && node_is_lonely(f->node, now)) {
+        f->find_at = mtime_add_ms(now, LOOK_MS);
+        return;
+    }
     f->find_at = mtime_add_ms(now, FINDING_AGAIN_MS);
     if (f->finding == NULL)
         f->finding = finding_new(f->node, &config, now);
@@ -270,14 +255,13 @@ static void on_got(struct exchange_session *s, uint64_t want_id,
 static void on_missing(struct exchange_session *s, uint64_t want_id,
                        struct mtime now);
 
-static bool open_session(struct fetch *f)
+static bool open_session(struct fetch *f, struct mtime now)
 {
-    struct exchange *x = node_exchange(f->node);
-
     if (f->has_session)
         return true;
-    if (x == NULL || f->config.local_only)
+    if (f->config.local_only || !node_reach_out(f->node, now))
         return false;
+    struct exchange *x = node_exchange(f->node);
     f->session.got = on_got;
     f->session.missing = on_missing;
     enum bs_class class = f->config.urgent ? BS_CLASS_URGENT : BS_CLASS_NORMAL;
@@ -288,9 +272,8 @@ static bool open_session(struct fetch *f)
 /* @op is in no list. */
 static void ask(struct fetch *f, struct fetch_op *op, struct mtime now)
 {
-    if (!open_session(f)) {
-        fault_nobody(f, op);
-        op->err = op->err == E_CORRUPT ? E_CORRUPT : E_NOTFOUND;
+    if (!open_session(f, now)) {
+        op->err = fault_nobody(f, op);
         put_in(&f->ended, op, FETCH_ENDED);
         set_timer(f);
         return;
@@ -365,13 +348,17 @@ static void read_done(struct store_get_op *get, enum err err,
     struct fetch *f = op->fetch;
     op->read = NULL;
     list_remove(&op->link);
+    if (err == OK && node_checks_reads(f->node) &&
+        cid_verify(&op->cid, block->data.bytes) != OK) {
+        block_unref(block);
+        err = E_CORRUPT;
+    }
     if (err != OK) {
         op->err = err;
         ask(f, op, now);
         return;
     }
-    if (f->lease != NULL)
-        store_lease_keep(f->lease->lease, &op->cid.hash);
+    fetch_puts_keep(&f->puts, &op->cid.hash);
     bool alive = tell(f, op, OK, block, now);
     block_unref(block);
     if (alive && !list_empty(&f->queued))
@@ -390,7 +377,7 @@ static bool is_rebuilding(const struct fetch *f)
 /* @op is in no list. */
 static void start(struct fetch *f, struct fetch_op *op, struct mtime now)
 {
-    if (f->unwritten_bytes > FETCH_UNWRITTEN_BYTES_MAX) {
+    if (!fetch_puts_room(&f->puts)) {
         put_off(f, op); /* the disk is slower than what comes */
         return;
     }
@@ -448,121 +435,7 @@ void fetch_cancel(struct fetch_op *op)
     set_timer(f);
 }
 
-/* Storing what came. */
-
-static struct fetch_lease *lease_ref(struct fetch_lease *l)
-{
-    if (l != NULL)
-        l->refs++;
-    return l;
-}
-
-static void lease_unref(struct fetch_lease *l)
-{
-    if (l == NULL || --l->refs > 0)
-        return;
-    store_lease_end(l->lease);
-    mem_free(l);
-}
-
-static void put_ended(struct fetch_put *put, enum err err, struct mtime now);
-
-static void put_done(struct store_put_op *op, enum err err, struct mtime now)
-{
-    struct fetch_put *put = container_of(op, struct fetch_put, put);
-    struct fetch *f = put->fetch;
-
-    put_ended(put, err, now);
-    if (f == NULL || list_empty(&f->queued) ||
-        f->unwritten_bytes > FETCH_UNWRITTEN_BYTES_MAX)
-        return;
-    start_queued(f, now);
-    set_timer(f);
-}
-
-static void maybe_sync(struct fetch *f);
-
-static void put_ended(struct fetch_put *put, enum err err, struct mtime now)
-{
-    struct fetch *f = put->fetch;
-    struct exchange *x = node_exchange(put->node);
-
-    (void)now;
-    list_remove(&put->link);
-    if (err == OK && x != NULL)
-        exchange_stored(x, &put->block->cid);
-    if (f != NULL) {
-        f->puts_count--;
-        f->unwritten_bytes -= put->block->data.bytes.len;
-        if (err != OK && f->put_err == OK)
-            f->put_err = err;
-        maybe_sync(f);
-    }
-    lease_unref(put->lease);
-    block_unref(put->block);
-    mem_free(put);
-}
-
-/* Give @put, which is in no list, to the store. */
-static void put_start(struct fetch *f, struct fetch_put *put, struct mtime now)
-{
-    struct store_lease *lease = f->lease != NULL ? f->lease->lease : NULL;
-    unsigned flags =
-        STORE_UNSYNCED | (lease != NULL ? STORE_KEEP : STORE_CACHE);
-    enum err err =
-        store_put(node_store(f->node), &put->put, put->block, flags, lease);
-    size_t len = put->block->data.bytes.len;
-
-    if (err == OK) {
-        list_add_tail(&f->puts, &put->link);
-        return;
-    }
-    /* A cache that can't keep up may lose a block; a lease may not. */
-    bool hold =
-        err == E_AGAIN &&
-        (lease != NULL || f->held_bytes + len <= FETCH_UNWRITTEN_BYTES_MAX);
-    if (hold) {
-        list_add_tail(&f->held, &put->link);
-        f->held_bytes += len;
-        node_wait_store(f->node, &f->waiter);
-        return;
-    }
-    list_init(&put->link);
-    put_ended(put, err, now);
-}
-
-static void on_store_writable(struct store_waiter *w, struct mtime now)
-{
-    struct fetch *f = container_of(w, struct fetch, waiter);
-    struct list again;
-
-    list_init(&again);
-    while (!list_empty(&f->held)) {
-        struct list *first = list_first(&f->held);
-        list_remove(first);
-        list_add_tail(&again, first);
-    }
-    f->held_bytes = 0;
-    while (!list_empty(&again)) {
-        struct list *first = list_first(&again);
-        list_remove(first);
-        put_start(f, container_of(first, struct fetch_put, link), now);
-    }
-}
-
-static void keep_block(struct fetch *f, struct block *block, struct mtime now)
-{
-    struct fetch_put *put = mem_zalloc(1, sizeof(*put));
-
-    put->put.done = put_done;
-    put->node = f->node;
-    put->fetch = f;
-    put->lease = lease_ref(f->lease);
-    put->block = block_ref(block);
-    f->puts_count++;
-    f->unwritten_bytes += block->data.bytes.len;
-    put_start(f, put, now);
-}
+/* What came. */
 
 static struct fetch_op *op_of_want(struct fetch *f, uint64_t want_id)
 {
@@ -580,7 +453,7 @@ static void on_got(struct exchange_session *s, uint64_t want_id,
     struct block *block = block_trust(cid, data);
 
     f->progress_at = now;
-    keep_block(f, block, now);
+    fetch_puts_add(&f->puts, block);
     if (op != NULL) {
         unlink_op(op);
         if (!tell(f, op, OK, block, now)) {
@@ -612,8 +485,7 @@ static void give_up(struct fetch *f, struct fetch_op *op, bool timed_out)
 
     exchange_unwant(x, &f->session, op->want_id, clock_now(f));
     if (!timed_out) {
-        fault_nobody(f, op);
-        end_op(op, op->err == E_CORRUPT ? E_CORRUPT : E_NOTFOUND);
+        end_op(op, fault_nobody(f, op));
         return;
     }
     strbuf_init(&what, FAULT_TEXT_MAX);
@@ -646,7 +518,10 @@ static void find_more(struct fetch *f, struct mtime now)
     if (f->asked.count == 0)
         return;
     f->find_at = mtime_add_ms(now, FINDING_AGAIN_MS);
-    if (f->finding == NULL || stalls)
+    struct map_node *first = f->finding == NULL ? map_first(&f->asked) : NULL;
+    if (first != NULL)
+        find(f, &container_of(first, struct fetch_op, by_id)->cid, now);
+    else if (stalls)
         find(f, NULL, now);
 }
 
@@ -654,8 +529,12 @@ static void find_more(struct fetch *f, struct mtime now)
  * found have theirs. */
 static bool still_finding(struct fetch *f, struct mtime now)
 {
-    if (f->finding == NULL || f->config.timeout_ms > 0 || f->found)
+    if (f->config.timeout_ms > 0 || f->found)
         return false;
+    if (f->finding == NULL) {
+        f->nobody_at = mtime_add_ms(now, FIND_MS);
+        return node_is_lonely(f->node, now);
+    }
     f->found = finding_is_over(f->finding);
     f->nobody_at = mtime_add_ms(now, f->found ? FOUND_MS : FIND_MS);
     return !f->found || finding_counts(f->finding).connected > 0;
@@ -686,6 +565,29 @@ static void on_timer(struct timer *t, struct mtime now)
     set_timer(f);
 }
 
+/* The store has taken a block. */
+static void on_written(struct fetch_puts *puts, struct mtime now)
+{
+    struct fetch *f = container_of(puts, struct fetch, puts);
+
+    if (list_empty(&f->queued) || !fetch_puts_room(puts))
+        return;
+    start_queued(f, now);
+    set_timer(f);
+}
+
+static void on_synced(struct fetch_puts *puts, enum err err, struct mtime now)
+{
+    struct fetch *f = container_of(puts, struct fetch, puts);
+    struct fetch_sync_op *op = f->sync;
+
+    f->sync = NULL;
+    if (err != OK)
+        fault_from_err(&f->fault, err, "the blocks could not be stored",
+                       BYTES_EMPTY);
+    op->done(op, err, now);
+}
+
 /* Life. */
 
 struct fetch *fetch_new(struct node *n, const struct fetch_config *config)
@@ -698,21 +600,14 @@ struct fetch *fetch_new(struct node *n, const struct fetch_config *config)
     f->nobody_at = MTIME_NEVER;
     f->retry_at = MTIME_NEVER;
     f->find_at = MTIME_NEVER;
-    f->epoch = store_epoch(node_store(n));
-    if (config->keep) {
-        f->lease = mem_zalloc(1, sizeof(*f->lease));
-        f->lease->refs = 1;
-        f->lease->lease = store_lease_new(node_store(n));
-    }
+    fetch_puts_init(&f->puts, n, config->keep);
+    f->puts.written = on_written;
+    f->puts.synced = on_synced;
     node_random(n, seed, sizeof(seed));
     map_init(&f->asked, seed);
     list_init(&f->queued);
     list_init(&f->others);
     list_init(&f->ended);
-    list_init(&f->puts);
-    list_init(&f->held);
-    f->waiter.writable = on_store_writable;
-    list_init(&f->waiter.link);
     timer_init(&f->timer, on_timer);
     return f;
 }
@@ -723,22 +618,6 @@ static void drop_ops(struct list *head)
         struct fetch_op *op = container_of(it, struct fetch_op, link);
         unlink_op(op);
         op->fetch = NULL;
-    }
-}
-
-static void drop_puts(struct fetch *f)
-{
-    list_for_each_safe (it, &f->puts) {
-        struct fetch_put *put = container_of(it, struct fetch_put, link);
-        list_remove(it);
-        put->fetch = NULL;
-    }
-    list_for_each_safe (it, &f->held) {
-        struct fetch_put *put = container_of(it, struct fetch_put, link);
-        list_remove(it);
-        lease_unref(put->lease);
-        block_unref(put->block);
-        mem_free(put);
     }
 }
 
@@ -767,11 +646,7 @@ void fetch_free(struct fetch *f)
     struct clock *clock = node_env(f->node)->clock;
     fetch_leave(f);
     clock->set(clock, &f->timer, MTIME_NEVER);
-    drop_puts(f);
-    if (f->sync != NULL && f->sync->wait != NULL)
-        f->sync->wait->op = NULL;
-    list_remove(&f->waiter.link);
-    lease_unref(f->lease);
+    fetch_puts_release(&f->puts);
     map_release(&f->asked);
     f->dead = true;
     if (f->busy == 0)
@@ -781,7 +656,7 @@ void fetch_free(struct fetch *f)
 void fetch_add_source(struct fetch *f, const struct peer_id *peer,
                       struct mtime now)
 {
-    if (open_session(f))
+    if (open_session(f, now))
         exchange_session_add_source(node_exchange(f->node), &f->session, peer,
                                     now);
 }
@@ -798,49 +673,20 @@ const struct fault *fetch_fault(const struct fetch *f)
     return &f->fault;
 }
 
+enum err fetch_store_err(const struct fetch *f)
+{
+    return f->puts.err;
+}
+
 size_t fetch_sources(const struct fetch *f, struct bs_source *dst, size_t max)
 {
     return f->has_session ? bs_session_sources(f->session.core, dst, max) : 0;
-}
-
-/* Durability. */
-
-static void sync_done(struct store_op *sync, enum err err, struct mtime now)
-{
-    struct fetch_wait *wait = container_of(sync, struct fetch_wait, sync);
-    struct fetch_sync_op *op = wait->op;
-
-    mem_free(wait);
-    if (op == NULL)
-        return;
-    struct fetch *f = op->fetch;
-    op->wait = NULL;
-    f->sync = NULL;
-    if (err == OK)
-        err = f->put_err;
-    if (err != OK)
-        fault_from_err(&f->fault, err, "the blocks could not be stored",
-                       BYTES_EMPTY);
-    op->done(op, err, now);
-}
-
-static void maybe_sync(struct fetch *f)
-{
-    if (f->sync == NULL || f->sync->wait != NULL || f->puts_count > 0)
-        return;
-    struct fetch_wait *wait = mem_zalloc(1, sizeof(*wait));
-    wait->sync.done = sync_done;
-    wait->op = f->sync;
-    f->sync->wait = wait;
-    store_sync(node_store(f->node), &wait->sync, f->epoch);
 }
 
 void fetch_sync(struct fetch *f, struct fetch_sync_op *op)
 {
     assert(f->sync == NULL);
 
-    op->fetch = f;
-    op->wait = NULL;
     f->sync = op;
-    maybe_sync(f);
+    fetch_puts_sync(&f->puts);
 }

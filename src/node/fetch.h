@@ -18,7 +18,6 @@
 struct block;
 struct fetch;
 struct fetch_read;
-struct fetch_wait;
 struct node;
 struct peer_id;
 
@@ -33,7 +32,6 @@ struct peer_id;
 enum {
     FETCH_TIMEOUT_MS = 60 * 1000, /* default */
     FETCH_NOBODY_MS = 5 * 1000,   /* wait for a peer that has it */
-    FETCH_UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 /** struct fetch_config - how to fetch. */
@@ -108,14 +106,15 @@ const struct fault *fetch_fault(const struct fetch *f);
 const struct fetch_config *fetch_how(const struct fetch *f,
                                      struct node **ret_node);
 
+/** fetch_store_err - OK, or the first failure to store what came. */
+enum err fetch_store_err(const struct fetch *f);
+
 /** fetch_sources - what came from whom, as bs_session_sources(). */
 size_t fetch_sources(const struct fetch *f, struct bs_source *dst, size_t max);
 
 /** struct fetch_sync_op - waits until what was fetched is durable. */
 struct fetch_sync_op {
     void (*done)(struct fetch_sync_op *op, enum err err, struct mtime now);
-    struct fetch *fetch;     /* private */
-    struct fetch_wait *wait; /* private */
 };
 
 /**

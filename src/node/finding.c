@@ -4,6 +4,8 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "env/clock.h"
+#include "env/env.h"
 #include "libp2p/swarm.h"
 #include "multiformats/key.h"
 #include "node/dht.h"
@@ -37,6 +39,7 @@ struct hunt {
     struct multihash hash;
     struct dht_op query;
     bool searching;
+    bool waits; /* for somebody to ask */
 };
 
 struct finding {
@@ -48,6 +51,7 @@ struct finding {
     size_t providers_count;
     size_t busy; /* being asked for or dialed */
     struct mtime begun;
+    struct timer look; /* for those that wait */
 };
 
 static void start_some(struct finding *f, struct mtime now);
@@ -64,8 +68,7 @@ static void end(struct provider *p, struct mtime now)
     f->config.source(f->config.user, &p->peer, now);
 }
 
-static void on_connected(struct connect_op *op, enum err err,
-                         struct mtime now);
+static void on_connected(struct connect_op *op, enum err err, struct mtime now);
 
 /* Returns false when that failed at once, or is not needed. */
 static bool dial(struct provider *p, struct mtime now)
@@ -75,8 +78,8 @@ static bool dial(struct provider *p, struct mtime now)
         .peer = p->peer, .addrs = p->addrs, .count = p->addrs_count};
 
     p->connect.done = on_connected;
-    if (p->addrs_count == 0 || network_dial(node_network(f->node), &p->connect,
-                                            &target, now) != OK)
+    if (p->addrs_count == 0 ||
+        network_dial(node_network(f->node), &p->connect, &target, now) != OK)
         return false;
     p->state = PROVIDER_DIALED;
     f->busy++;
@@ -218,13 +221,32 @@ static void on_found(struct dht_op *op, const struct dht_found *found,
         start(p, now);
 }
 
+static void set_look(struct finding *f, struct mtime at)
+{
+    struct clock *clock = node_env(f->node)->clock;
+
+    clock->set(clock, &f->look, at);
+}
+
+static bool may_wait(const struct finding *f, struct mtime now)
+{
+    return !mtime_reached(now, mtime_add_ms(f->begun, FINDING_JOIN_MS));
+}
+
 static void on_searched(struct dht_op *op, enum err err, struct mtime now)
 {
     struct hunt *h = container_of(op, struct hunt, query);
+    struct finding *f = h->finding;
 
     (void)err; /* the counts tell */
+    /* A node that has just started knows nobody yet. */
+    if (op->lonely && may_wait(f, now)) {
+        h->waits = true;
+        set_look(f, mtime_add_ms(now, FINDING_JOIN_LOOK_MS));
+        return;
+    }
     h->searching = false;
-    start_some(h->finding, now);
+    start_some(f, now);
 }
 
 static void search(struct finding *f, struct hunt *h, struct mtime now)
@@ -234,6 +256,29 @@ static void search(struct finding *f, struct hunt *h, struct mtime now)
     h->searching = true;
     dht_find_providers(node_dht(f->node), &h->query, &h->hash,
                        FINDING_PROVIDERS_MAX, now);
+}
+
+static void on_look(struct timer *t, struct mtime now)
+{
+    struct finding *f = container_of(t, struct finding, look);
+    const struct dht *d = node_dht(f->node);
+    bool lonely = d == NULL || dht_is_lonely(d);
+
+    if (lonely && may_wait(f, now)) {
+        set_look(f, mtime_add_ms(now, FINDING_JOIN_LOOK_MS));
+        return;
+    }
+    for (size_t i = 0; i < f->hunts_count; i++) {
+        struct hunt *h = &f->hunts[i];
+        if (!h->waits)
+            continue;
+        h->waits = false;
+        if (lonely)
+            h->searching = false;
+        else
+            search(f, h, now);
+    }
+    start_some(f, now);
 }
 
 struct finding *finding_new(struct node *n, const struct finding_config *config,
@@ -248,6 +293,7 @@ struct finding *finding_new(struct node *n, const struct finding_config *config,
     f->config = *config;
     f->begun = now;
     list_init(&f->providers);
+    timer_init(&f->look, on_look);
     return f;
 }
 
@@ -286,6 +332,7 @@ void finding_free(struct finding *f)
 {
     if (f == NULL)
         return;
+    set_look(f, MTIME_NEVER);
     for (size_t i = 0; i < f->hunts_count; i++)
         dht_cancel(&f->hunts[i].query);
     list_for_each_safe (it, &f->providers) {

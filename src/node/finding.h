@@ -19,10 +19,12 @@ struct node;
  */
 
 enum {
-    FINDING_HASHES_MAX = 2,     /* that who has is looked for */
-    FINDING_PROVIDERS_MAX = 20, /* of all of them */
-    FINDING_DIALS_MAX = 4,      /* at a time */
+    FINDING_HASHES_MAX = 2,       /* that who has is looked for */
+    FINDING_PROVIDERS_MAX = 20,   /* of all of them */
+    FINDING_DIALS_MAX = 4,        /* at a time */
     FINDING_AGAIN_MS = 15 * 1000, /* between two searches for the same */
+    FINDING_JOIN_MS = 5 * 1000,   /* a search waits for a first peer */
+    FINDING_JOIN_LOOK_MS = 200,   /* between looks whether there is one */
 };
 
 /** struct finding_config - copied. */

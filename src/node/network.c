@@ -39,6 +39,7 @@ struct network {
     size_t listeners_count;
     struct multiaddr addrs[SWARM_ADDRS_MAX];
     size_t addrs_count;
+    bool is_told; /* they are not those that we listen on */
     struct list socks;
     struct list connects;
     struct list pings;
@@ -331,22 +332,55 @@ static void add_interfaces(struct network *n, const struct net_addr *listening)
     }
 }
 
-void network_announce(struct network *n, const struct multiaddr *addrs,
-                      size_t count, struct mtime now)
+static void add_listening(struct network *n)
 {
-    n->addrs_count = 0;
-    for (size_t i = 0; i < count && i < SWARM_ADDRS_MAX; i++)
-        n->addrs[n->addrs_count++] = addrs[i];
-    for (size_t i = 0; count == 0 && i < n->listeners_count; i++) {
+    for (size_t i = 0; i < n->listeners_count; i++) {
         const struct net_addr *a = &n->listeners[i]->l.local;
         if (is_wildcard(a))
             add_interfaces(n, a);
         else
             add_addr(n, a);
     }
+}
+
+static void publish(struct network *n, struct mtime now)
+{
     uint64_t seq = n->env->clock->unix_ms(n->env->clock) * 1000000;
+
     swarm_set_addrs(n->swarm, n->addrs, n->addrs_count, seq, now);
     (void)network_drain(n, now);
+}
+
+void network_announce(struct network *n, const struct multiaddr *addrs,
+                      size_t count, struct mtime now)
+{
+    n->addrs_count = 0;
+    n->is_told = count > 0;
+    for (size_t i = 0; i < count && i < SWARM_ADDRS_MAX; i++)
+        n->addrs[n->addrs_count++] = addrs[i];
+    if (!n->is_told)
+        add_listening(n);
+    publish(n, now);
+}
+
+bool network_refresh(struct network *n, struct mtime now)
+{
+    size_t count = n->addrs_count;
+    struct multiaddr *old;
+    bool same = true;
+
+    if (n->is_told)
+        return false;
+    old = mem_dup(n->addrs, count * sizeof(old[0]));
+    n->addrs_count = 0;
+    add_listening(n);
+    same = n->addrs_count == count;
+    for (size_t i = 0; same && i < count; i++)
+        same = multiaddr_eq(&old[i], &n->addrs[i]);
+    mem_free(old);
+    if (!same)
+        publish(n, now);
+    return !same;
 }
 
 size_t network_addrs(const struct network *n, struct multiaddr *dst, size_t max)
@@ -369,8 +403,7 @@ enum err network_dial(struct network *n, struct connect_op *op,
         .force = target->force,
     };
 
-    for (size_t i = 0;
-         i < target->count && dial.count < SWARM_ADDRS_MAX; i++) {
+    for (size_t i = 0; i < target->count && dial.count < SWARM_ADDRS_MAX; i++) {
         if (is_admitted(n, &target->peer, &target->addrs[i], now))
             addrs[dial.count++] = target->addrs[i];
     }
@@ -552,9 +585,8 @@ static void accept_stream(struct network *n, const struct swarm_out *out,
                           struct mtime now)
 {
     /* The service may have ended since. */
-    struct network_service *service = out->handler < NETWORK_SERVICES_MAX
-                                          ? n->services[out->handler]
-                                          : NULL;
+    struct network_service *service =
+        out->handler < NETWORK_SERVICES_MAX ? n->services[out->handler] : NULL;
     struct network_stream *s =
         service != NULL ? service->on_stream(service, out, now) : NULL;
 

@@ -57,8 +57,8 @@ struct network_service {
     struct network_stream *(*on_stream)(struct network_service *service,
                                         const struct swarm_out *out,
                                         struct mtime now);
-    const char *name;  /* private */
-    uint32_t handler;  /* private */
+    const char *name; /* private */
+    uint32_t handler; /* private */
 };
 
 /**
@@ -128,6 +128,14 @@ MUST_USE enum err network_listen(struct network *n,
  */
 void network_announce(struct network *n, const struct multiaddr *addrs,
                       size_t count, struct mtime now);
+
+/**
+ * network_refresh - look at the interfaces again, where a wildcard stands for
+ * them.
+ *
+ * Return: true when what we announce is another now.
+ */
+bool network_refresh(struct network *n, struct mtime now);
 
 /**
  * network_addrs - what we announce, without /p2p.

@@ -1,4 +1,4 @@
-#include "node/node_priv.h"
+#include "node/node.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,6 +18,7 @@
 #include "node/fetch.h"
 #include "node/names.h"
 #include "node/network.h"
+#include "node/node_priv.h"
 #include "node/objects.h"
 #include "node/store_waiter.h"
 #include "store/store.h"
@@ -27,7 +28,7 @@ enum {
     PATH_BYTES_MAX = 4096,
     REPAIRS_MAX = 16, /* damaged blocks being fetched again at a time */
     ASIDE_TRIES = 1000,
-    PUMPS_MAX = 8, /* rounds between cores in one turn */
+    PUMPS_MAX = 8,      /* rounds between cores in one turn */
     RESERVE_SHARE = 20, /* at most one part in so many of the disk */
 };
 
@@ -209,7 +210,7 @@ static enum err open_store(struct node *n, const struct store_config *config)
         return err;
 
     node_log_event(n, LOG_WARNING, "index_damaged", "action",
-              BYTES_LIT("set aside, built again from the blocks"));
+                   BYTES_LIT("set aside, built again from the blocks"));
     if (n->index != NULL)
         n->index->close(n->index);
     n->index = NULL;
@@ -310,6 +311,9 @@ enum err node_open(struct env *env, const struct node_config *config,
     n->config = config->config;
     n->log = config->log;
     n->version = config->version;
+    n->cache_bytes_max = config->cache_bytes_max;
+    n->may_visit = config->may_visit;
+    n->checks_reads = config->checks_reads;
     n->path = mem_strdup(config->path);
     n->started = env->clock->now(env->clock);
     list_init(&n->waiters);
@@ -355,9 +359,9 @@ static void repair_done(struct fetch_op *op, enum err err, struct block *block,
     (void)block;
     (void)now;
     node_log_event(n, err == OK ? LOG_INFO : LOG_ERROR,
-              err == OK ? "damaged_block_fetched_again"
-                        : "damaged_block_not_to_be_had",
-              "cid", (struct bytes){(uint8_t *)text, len});
+                   err == OK ? "damaged_block_fetched_again"
+                             : "damaged_block_not_to_be_had",
+                   "cid", (struct bytes){(uint8_t *)text, len});
     list_remove(&r->link);
     n->repairs_count--;
     fetch_free(r->fetch);
@@ -372,7 +376,7 @@ static void start_repair(struct node *n, const struct multihash *hash)
     size_t len = cid_format(&cid, text);
 
     node_log_event(n, LOG_ERROR, "block_damaged", "cid",
-              (struct bytes){(uint8_t *)text, len});
+                   (struct bytes){(uint8_t *)text, len});
     if (n->exchange == NULL || n->stopping || n->repairs_count == REPAIRS_MAX)
         return; /* who asks for it next fetches it */
     struct repair *r = mem_zalloc(1, sizeof(*r));
@@ -416,7 +420,7 @@ static void on_store_event(struct node *n, const struct store_event *event,
         break;
     case STORE_EVENT_DEGRADED:
         node_log_event(n, LOG_ERROR, "index_not_written", "error",
-                  bytes_str(err_name(event->err)));
+                       bytes_str(err_name(event->err)));
         break;
     case STORE_EVENT_RECOVERED:
         node_log_event(n, LOG_INFO, "index_written_again", NULL, BYTES_EMPTY);
@@ -585,6 +589,21 @@ const char *node_path(const struct node *n)
 const char *node_version(const struct node *n)
 {
     return n->version;
+}
+
+bool node_checks_reads(const struct node *n)
+{
+    return n->checks_reads;
+}
+
+bool node_takes_cache(const struct node *n)
+{
+    struct store_stats stats;
+
+    if (n->cache_bytes_max == 0)
+        return true;
+    store_stats(n->store, &stats);
+    return stats.bytes_used < n->cache_bytes_max;
 }
 
 struct mtime node_started(const struct node *n)

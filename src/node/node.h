@@ -26,6 +26,7 @@ struct objects;
 struct peering;
 struct store;
 struct store_waiter;
+struct strbuf;
 
 /*
  * node - one peer: owns all state, and connects cores and env.
@@ -37,6 +38,8 @@ struct store_waiter;
  * Threads: loop only.
  */
 
+enum { NODE_LONELY_MS = 10 * 1000 };
+
 /** struct node_config - what node_open() needs. */
 struct node_config {
     const char *path;            /* data folder, absolute, locked by the caller;
@@ -45,6 +48,11 @@ struct node_config {
     struct privkey key;          /* identity; passes to the node on OK */
     struct log log;              /* where events go; copied */
     const char *version;         /* of the program; lives for ever */
+    bool may_visit;              /* node_reach_out() goes on line */
+    bool checks_reads;           /* blocks are hashed when the store gives them
+                                    too: others could write to the folder */
+    uint64_t cache_bytes_max;    /* what comes from peers is not stored when so
+                                    much is; 0: it always is */
 };
 
 /**
@@ -80,6 +88,34 @@ void node_free(struct node *n);
  */
 MUST_USE enum err node_start(struct node *n, struct mtime now,
                              struct fault *ret_fault);
+
+/**
+ * node_reach_out - somebody wants what is not here.
+ *
+ * A node that is not started and that may visit others goes on line as a
+ * visitor: it dials, asks and fetches, but listens nowhere, announces nothing
+ * and keeps nothing for others.  What ends it is node_stop().
+ *
+ * Return: true when there is a network now.
+ */
+bool node_reach_out(struct node *n, struct mtime now);
+
+/** node_is_visitor - it is on line by node_reach_out(). */
+bool node_is_visitor(const struct node *n);
+
+/** node_is_lonely - a visitor that still waits for somebody of a DHT, for
+ * NODE_LONELY_MS at most: who wants something had better wait too. */
+bool node_is_lonely(const struct node *n, struct mtime now);
+
+/** node_tell_lonely - append why a visitor has nobody to ask. */
+void node_tell_lonely(const struct node *n, struct strbuf *out);
+
+/** node_checks_reads - node_config.checks_reads. */
+bool node_checks_reads(const struct node *n);
+
+/** node_takes_cache - whether cache is stored now, by
+ * node_config.cache_bytes_max. */
+bool node_takes_cache(const struct node *n);
 
 /** node_settings_changed - take note of settings that may change live. */
 void node_settings_changed(struct node *n);

@@ -4,8 +4,10 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "config/config.h"
+#include "discovery/discovery.h"
 #include "env/clock.h"
 #include "env/env.h"
+#include "kad/kad.h"
 #include "libp2p/swarm.h"
 #include "node/announce.h"
 #include "node/dht.h"
@@ -72,7 +74,7 @@ static enum err listen_at(struct node *n, const char *text, bool is_default,
         char chosen_text[MULTIADDR_TEXT_MAX];
         size_t len = multiaddr_format(&chosen, chosen_text);
         node_log_event(n, is_default ? LOG_WARNING : LOG_DEBUG, "listening",
-                  "address", (struct bytes){(uint8_t *)chosen_text, len});
+                       "address", (struct bytes){(uint8_t *)chosen_text, len});
     }
     bool optional = is_default && multiaddr_has(&addr, MA_IP6);
     if (err == OK || optional)
@@ -112,29 +114,96 @@ static void announce(struct node *n, struct mtime now)
     network_announce(n->network, addrs, known, now);
 }
 
-enum err node_start(struct node *n, struct mtime now, struct fault *ret_fault)
+static void open_network(struct node *n, struct mtime now)
 {
     char agent[AGENT_MAX];
     struct swarm_config config;
 
-    if (!config_get_bool(n->config, CONFIG_NETWORK_ENABLED))
-        return OK;
     network_config(n, agent, &config);
     n->network = network_new(n->env, &config, &n->log);
     n->exchange = exchange_new(n, now);
+}
+
+static void open_peers(struct node *n, struct mtime now)
+{
+    struct dht_tables tables = {n->state, STATE_DHT_PROVIDERS,
+                                STATE_DHT_VALUES};
+
+    n->peering = peering_new(n, n->state, STATE_PEERS, now);
+    n->dht = dht_new(n, &tables, now);
+    names_start(n->names, now);
+}
+
+enum err node_start(struct node *n, struct mtime now, struct fault *ret_fault)
+{
+    if (!config_get_bool(n->config, CONFIG_NETWORK_ENABLED))
+        return OK;
+    open_network(n, now);
     enum err err = listen_all(n, ret_fault);
     if (err != OK)
         return err;
     announce(n, now);
-    struct dht_tables tables = {n->state, STATE_DHT_PROVIDERS,
-                                STATE_DHT_VALUES};
-    n->peering = peering_new(n, n->state, STATE_PEERS, now);
-    n->dht = dht_new(n, &tables, now);
-    names_start(n->names, now);
+    open_peers(n, now);
     n->announce = announce_new(n, n->state, STATE_ANNOUNCE, now);
     peering_start(n->peering, now);
     objects_start(n->objects, now);
     return OK;
+}
+
+/* A visit to others. */
+
+bool node_reach_out(struct node *n, struct mtime now)
+{
+    if (n->exchange != NULL)
+        return true;
+    if (!n->may_visit || n->stopping || n->network != NULL ||
+        !config_get_bool(n->config, CONFIG_NETWORK_ENABLED))
+        return false;
+    n->is_visitor = true;
+    n->lonely_until = mtime_add_ms(now, NODE_LONELY_MS);
+    open_network(n, now);
+    open_peers(n, now);
+    peering_start(n->peering, now);
+    return true;
+}
+
+bool node_is_visitor(const struct node *n)
+{
+    return n->is_visitor;
+}
+
+bool node_is_lonely(const struct node *n, struct mtime now)
+{
+    const struct kad *kad;
+    const char *name;
+
+    if (!n->is_visitor || n->dht == NULL || mtime_reached(now, n->lonely_until))
+        return false;
+    for (size_t i = 0; (kad = dht_kad(n->dht, i, &name)) != NULL; i++) {
+        if (kad_get_stats(kad).contacts_count > 0)
+            return false;
+    }
+    return true;
+}
+
+void node_tell_lonely(const struct node *n, struct strbuf *out)
+{
+    uint32_t known = discovery_counts(peering_discovery(n->peering)).known;
+    size_t given;
+
+    (void)config_get_list(n->config, CONFIG_NETWORK_BOOTSTRAP, &given);
+    if (known == 0 && given == 0) {
+        strbuf_str(out, "no bootstrap peer is known, and the local network "
+                        "has none");
+    } else if (known == 0) {
+        strbuf_str(out, "the addresses of the bootstrap peers lead nowhere");
+    } else if (known == 1) {
+        strbuf_str(out, "the only peer that is known does not answer");
+    } else {
+        strbuf_str(out, "none of ");
+        strbuf_u64(out, known);
+        strbuf_str(out, " peers that are known answers");
+    }
 }
 
 bool node_pump_online(struct node *n, struct mtime now)

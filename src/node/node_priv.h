@@ -50,12 +50,17 @@ struct node {
     struct objects *objects;
     struct names *names;
     struct announce *announce; /* NULL without a network */
-    struct list waiters; /* struct store_waiter */
+    struct list waiters;       /* struct store_waiter */
     struct list exports;
     struct list repairs;
     size_t repairs_count;
     struct mtime started;
     uint64_t disk_bytes; /* of the disk that the folder is on */
+    uint64_t cache_bytes_max;
+    bool may_visit;
+    bool checks_reads;
+    bool is_visitor;
+    struct mtime lonely_until; /* of a visitor */
     bool pumping;
     struct timer again; /* one turn was not enough for the cores */
     bool closing;       /* sockets are being closed */

@@ -10,6 +10,7 @@
 #include "env/rng.h"
 #include "node/node.h"
 #include "node/objects_priv.h"
+#include "node/rows.h"
 
 /*
  * Invariants:
@@ -102,25 +103,17 @@ static void load_failed(const struct objects *o, enum err err)
 
 static enum err load(struct objects *o, struct mtime now)
 {
-    uint8_t at[KV_KEY_MAX];
-    struct bytes key = BYTES_EMPTY;
+    struct rows_cursor c = {.kv = o->kv, .table = o->table, .left = SIZE_MAX};
+    struct bytes key;
     struct bytes value;
-    size_t len = 0;
-    enum err err = OK;
 
-    while (err == OK) {
-        err = o->kv->next(o->kv, o->table, (struct bytes){at, len}, false, &key,
-                          &value);
-        if (err != OK)
-            break;
-        len = key.len < sizeof(at) ? key.len : sizeof(at);
-        memcpy(at, key.p, len);
+    while (rows_next(&c, &key, &value)) {
         enum err loaded =
             keeper_load(o->keeper, key, value, objects_now(o, now));
         if (loaded != OK)
             load_failed(o, loaded);
     }
-    return err == E_NOTFOUND ? OK : err;
+    return c.err;
 }
 
 static void on_candidates(struct timer *t, struct mtime now);
@@ -218,16 +211,6 @@ static void start_keeper(struct objects *o, struct mtime now)
 
 /* Peers. */
 
-static bool speaks_storage(const struct objects *o,
-                           const struct swarm_identified *i)
-{
-    for (size_t p = 0; p < i->protocols_count; p++) {
-        if (bytes_eq(i->protocols[p], bytes_str(o->protocol)))
-            return true;
-    }
-    return false;
-}
-
 static uint64_t group_of(const struct objects *o, struct conn_id conn)
 {
     struct swarm *swarm = network_swarm(node_network(o->node));
@@ -246,7 +229,8 @@ static void on_peer(struct network_watcher *w, const struct swarm_out *out,
 {
     struct objects *o = container_of(w, struct objects, watcher);
 
-    if (out->type == SWARM_IDENTIFIED && speaks_storage(o, &out->identified))
+    if (out->type == SWARM_IDENTIFIED &&
+        swarm_identified_serves(&out->identified, o->protocol))
         keeper_on_peer(o->keeper, &out->peer, true, group_of(o, out->conn),
                        objects_now(o, now));
     else if (out->type == SWARM_DISCONNECTED && !out->peer_left)
@@ -327,7 +311,7 @@ static void on_candidates(struct timer *t, struct mtime now)
     objects_touch(o);
 }
 
-void objects_candidates_changed(struct objects *o, struct mtime now)
+static void look_for_candidates(struct objects *o, struct mtime now)
 {
     if (o->online && o->candidates.at.ns == MTIME_NEVER.ns)
         o->env->clock->set(o->env->clock, &o->candidates,
@@ -336,7 +320,7 @@ void objects_candidates_changed(struct objects *o, struct mtime now)
 
 static void on_candidates_changed(struct peering_watcher *w, struct mtime now)
 {
-    objects_candidates_changed(container_of(w, struct objects, peering), now);
+    look_for_candidates(container_of(w, struct objects, peering), now);
 }
 
 void objects_start(struct objects *o, struct mtime now)
@@ -365,7 +349,7 @@ void objects_start(struct objects *o, struct mtime now)
     if (node_peering(o->node) != NULL) {
         o->peering.changed = on_candidates_changed;
         peering_watch(node_peering(o->node), &o->peering);
-        objects_candidates_changed(o, now);
+        look_for_candidates(o, now);
     }
     o->index = objects_index_new(o);
     tell_offer(o, now);
@@ -556,7 +540,7 @@ enum err objects_recover(struct objects *o, struct objects_op *op,
     while (count < KEEPER_CANDIDATES_MAX &&
            swarm_conn_next(swarm, at, &info) == OK) {
         at = info.conn;
-        bool known = !speaks_storage(o, &info.identified);
+        bool known = !swarm_identified_serves(&info.identified, o->protocol);
         for (size_t i = 0; !known && i < count; i++)
             known = peer_id_eq(&peers[i], info.peer);
         if (!known)
@@ -594,6 +578,11 @@ bool objects_owns(const struct objects *o, const struct cid *root)
     return owns;
 }
 
+bool objects_keeps(const struct objects *o, const struct cid *root)
+{
+    return keeper_kept(o->keeper, root);
+}
+
 struct keeper_stats objects_stats(const struct objects *o)
 {
     return keeper_get_stats(o->keeper);
@@ -619,7 +608,7 @@ bool objects_expects_more(const struct objects *o, struct mtime now)
     while (swarm_conn_next(swarm, at, &info) == OK) {
         at = info.conn;
         bool may = info.identified.protocols_count == 0 ||
-                   speaks_storage(o, &info.identified);
+                   swarm_identified_serves(&info.identified, o->protocol);
         if (may && !is_known(o, info.peer) &&
             !mtime_reached(now, mtime_add_ms(info.since, OBJECTS_NEW_MS)))
             return true;

@@ -57,10 +57,6 @@ void objects_stop(struct objects *o, struct mtime now);
  * when there was something. */
 bool objects_pump(struct objects *o, struct mtime now);
 
-/** objects_candidates_changed - discovery_next_candidate() may answer
- * otherwise. */
-void objects_candidates_changed(struct objects *o, struct mtime now);
-
 /** objects_settings_changed - take note of settings that may change live. */
 void objects_settings_changed(struct objects *o, struct mtime now);
 
@@ -144,6 +140,10 @@ size_t objects_list(const struct objects *o, uint64_t after,
 
 /** objects_owns - whether @root is an own object that is not released. */
 bool objects_owns(const struct objects *o, const struct cid *root);
+
+/** objects_keeps - whether @root is kept here for another owner: all of it is
+ * here and counted. */
+bool objects_keeps(const struct objects *o, const struct cid *root);
 
 /** objects_stats - as keeper_get_stats(). */
 struct keeper_stats objects_stats(const struct objects *o);

@@ -31,7 +31,7 @@ enum {
     OBJECTS_CANDIDATES_MS = 100, /* changes of so long are looked at at once */
     OBJECTS_NEW_MS = 10 * 1000,  /* so long a connection is a new one */
     OBJECTS_PULL_STILL_MS = 60 * 1000, /* a pull without a block ends */
-    OBJECTS_STREAMS_MAX = 16,          /* inbound, of one connection */
+    OBJECTS_STREAMS_MAX = 32,          /* inbound, of one connection */
 };
 
 struct objects {

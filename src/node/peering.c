@@ -11,6 +11,7 @@
 #include "env/env.h"
 #include "env/kv.h"
 #include "libp2p/swarm.h"
+#include "node/dht.h"
 #include "node/log.h"
 #include "node/network.h"
 #include "node/node.h"
@@ -35,7 +36,8 @@ struct ask {
 };
 
 /* A dial for somebody who wants to know whether a peer can be reached. */
-struct try {
+struct
+try {
     struct peering *peering;
     uint64_t id;
     struct peer_id peer;
@@ -59,6 +61,7 @@ struct peering {
     struct list watchers;
     struct timer timer;
     struct timer flush;
+    struct timer look;
     struct mtime bootstrap_at; /* not again before */
     uint64_t offer_bytes;
     uint64_t free_bytes;
@@ -161,8 +164,7 @@ void peering_lonely(struct peering *p, struct mtime now)
 }
 
 void peering_hear(struct peering *p, const struct peer_id *peer,
-                  const struct multiaddr *addrs, size_t count,
-                  struct mtime now)
+                  const struct multiaddr *addrs, size_t count, struct mtime now)
 {
     struct book_heard heard = {
         .peer = peer, .addrs = addrs, .count = count, .source = BOOK_DHT};
@@ -173,8 +175,7 @@ void peering_hear(struct peering *p, const struct peer_id *peer,
 size_t peering_addrs(const struct peering *p, const struct peer_id *peer,
                      struct multiaddr *dst, size_t max)
 {
-    const struct book_peer *known =
-        book_find(discovery_book(p->core), peer);
+    const struct book_peer *known = book_find(discovery_book(p->core), peer);
     struct multiaddr addrs[BOOK_ADDRS_MAX];
     if (known == NULL)
         return 0;
@@ -189,6 +190,9 @@ size_t peering_addrs(const struct peering *p, const struct peer_id *peer,
 
 static void tell_self(struct peering *p, struct mtime now)
 {
+    if (node_is_visitor(p->node))
+        return; /* it is gone before anybody could have use of it */
+
     struct capability *self = mem_zalloc(1, sizeof(*self));
     struct multiaddr addrs[ADDRS_MAX];
     size_t count = network_addrs(p->network, addrs, ADDRS_MAX);
@@ -211,13 +215,12 @@ void peering_set_storage(struct peering *p, uint64_t offer_bytes,
     p->offer_bytes = offer_bytes < CAPABILITY_STORAGE_MAX
                          ? offer_bytes
                          : CAPABILITY_STORAGE_MAX;
-    p->free_bytes =
-        free_bytes < p->offer_bytes ? free_bytes : p->offer_bytes;
+    p->free_bytes = free_bytes < p->offer_bytes ? free_bytes : p->offer_bytes;
     tell_self(p, now);
     set_timer(p);
 }
 
-void peering_addrs_changed(struct peering *p, struct mtime now)
+static void addrs_changed(struct peering *p, struct mtime now)
 {
     struct multiaddr addrs[ADDRS_MAX];
     size_t count = network_addrs(p->network, addrs, ADDRS_MAX);
@@ -417,8 +420,8 @@ static void log_let_go(struct peering *p, const struct discovery_out *out)
     size_t len = peer_id_format(&out->peer, text);
 
     log_begin(&line, node_log(p->node),
-              out->why == DISCOVERY_WHY_BANNED ? LOG_INFO : LOG_DEBUG,
-              "peers", "peer_let_go");
+              out->why == DISCOVERY_WHY_BANNED ? LOG_INFO : LOG_DEBUG, "peers",
+              "peer_let_go");
     log_str(&line, "peer", (struct bytes){(uint8_t *)text, len});
     log_str(&line, "why", bytes_str(words[out->why]));
     log_end(&line);
@@ -496,21 +499,11 @@ void peering_event(struct peering *p, const struct peer_id *peer,
 
 /* What the swarm says. */
 
-static bool is_member(const struct peering *p,
-                      const struct swarm_identified *who)
-{
-    for (size_t i = 0; i < who->protocols_count; i++) {
-        if (bytes_eq(who->protocols[i], bytes_str(p->protocol)))
-            return true;
-    }
-    return false;
-}
-
 static void on_connected(struct peering *p, const struct swarm_out *out,
                          struct mtime now)
 {
-    enum err err = discovery_admits(p->core, &out->peer, &out->addr,
-                                    out->inbound, now);
+    enum err err =
+        discovery_admits(p->core, &out->peer, &out->addr, out->inbound, now);
 
     discovery_on_connected(p->core, &out->peer, &out->addr, out->inbound, now);
     if (err != OK)
@@ -532,13 +525,13 @@ static void on_peer(struct network_watcher *w, const struct swarm_out *out,
     else if (out->type == SWARM_DIAL_FAILED && out->peer.len > 0)
         discovery_on_dial_failed(p->core, &out->peer, out->err, now);
     else if (out->type == SWARM_IDENTIFIED)
-        discovery_on_identified(p->core, &out->peer,
-                                is_member(p, &out->identified), now);
+        discovery_on_identified(
+            p->core, &out->peer,
+            swarm_identified_serves(&out->identified, p->protocol), now);
     else if (out->type == SWARM_DISCONNECTED && !out->peer_left)
         discovery_on_disconnected(p->core, &out->peer, now);
     else if (out->type == SWARM_FAULT && out->peer.len > 0)
-        discovery_event(p->core, &out->peer, QUALITY_FAULT, out->severity,
-                        now);
+        discovery_event(p->core, &out->peer, QUALITY_FAULT, out->severity, now);
     set_timer(p);
 }
 
@@ -548,6 +541,28 @@ static bool on_gate(void *user, const struct peer_id *peer,
     struct peering *p = user;
 
     return discovery_admits(p->core, peer, remote, peer == NULL, now) == OK;
+}
+
+/* Interfaces. */
+
+static void set_look(struct peering *p, struct mtime now)
+{
+    struct clock *clock = p->env->clock;
+
+    clock->set(clock, &p->look, mtime_add_ms(now, PEERING_LOOK_MS));
+}
+
+static void on_look(struct timer *t, struct mtime now)
+{
+    struct peering *p = container_of(t, struct peering, look);
+
+    set_look(p, now);
+    if (network_refresh(p->network, now)) {
+        addrs_changed(p, now);
+        dht_addrs_changed(node_dht(p->node));
+    }
+    seeds_look(p->seeds, now);
+    (void)peering_pump(p, now);
 }
 
 /* Rows. */
@@ -605,16 +620,11 @@ static void on_flush(struct timer *t, struct mtime now)
 
 static void load_rows(struct peering *p, struct kv *kv, uint32_t table)
 {
-    uint8_t room[KV_KEY_MAX];
-    struct bytes key = BYTES_EMPTY;
+    struct rows_cursor c = {.kv = kv, .table = table, .left = LOAD_MAX};
+    struct bytes key;
     struct bytes value;
 
-    for (size_t i = 0; i < LOAD_MAX; i++) {
-        struct bytes next;
-        if (kv->next(kv, table, key, false, &next, &value) != OK)
-            break;
-        memcpy(room, next.p, next.len);
-        key = (struct bytes){room, next.len};
+    while (rows_next(&c, &key, &value)) {
         enum err err = discovery_load(p->core, key, value);
         if (err == E_CORRUPT || err == E_LIMIT)
             rows_remove(&p->rows, key);
@@ -665,6 +675,7 @@ struct peering *peering_new(struct node *n, struct kv *kv, uint32_t table,
     list_init(&p->watchers);
     timer_init(&p->timer, on_timer);
     timer_init(&p->flush, on_flush);
+    timer_init(&p->look, on_look);
     rows_init(&p->rows, kv, table);
     open_core(p);
     discovery_set_clock(p->core, p->env->clock->unix_ms(p->env->clock), now);
@@ -674,7 +685,7 @@ struct peering *peering_new(struct node *n, struct kv *kv, uint32_t table,
         .request_max = PEERS_MESSAGE_BYTES_MAX,
         .streams_max = STREAMS_MAX,
         .one_request = true,
-        .on_request = on_request,
+        .on_request = node_is_visitor(n) ? NULL : on_request,
         .user = p,
     };
     p->rpc = rpc_new(p->env, p->network, &rpc, now);
@@ -696,9 +707,10 @@ struct peering *peering_new(struct node *n, struct kv *kv, uint32_t table,
 void peering_start(struct peering *p, struct mtime now)
 {
     p->started = true;
-    peering_addrs_changed(p, now);
+    addrs_changed(p, now);
     discovery_start(p->core, now); /* which asks for bootstrap() first */
     set_flush(p, now);
+    set_look(p, now);
     (void)peering_pump(p, now);
 }
 
@@ -712,6 +724,7 @@ void peering_stop(struct peering *p, struct mtime now)
     seeds_stop(p->seeds);
     clock->set(clock, &p->timer, MTIME_NEVER);
     clock->set(clock, &p->flush, MTIME_NEVER);
+    clock->set(clock, &p->look, MTIME_NEVER);
 }
 
 bool peering_is_idle(const struct peering *p)

@@ -26,7 +26,8 @@ struct peering;
 
 enum {
     PEERING_FLUSH_MS = 30 * 1000,
-    PEERING_SEEDS_MAX = 5, /* names of a network */
+    PEERING_LOOK_MS = 10 * 1000, /* between looks at the interfaces */
+    PEERING_SEEDS_MAX = 5,       /* names of a network */
 };
 
 /** peering_new - for @n, whose network it uses; the book is loaded from
@@ -59,9 +60,6 @@ struct discovery *peering_discovery(struct peering *p);
 /** peering_set_storage - what our record says of storage. */
 void peering_set_storage(struct peering *p, uint64_t offer_bytes,
                          uint64_t free_bytes, struct mtime now);
-
-/** peering_addrs_changed - what we announce has changed. */
-void peering_addrs_changed(struct peering *p, struct mtime now);
 
 /** peering_event - something was measured of @peer; as discovery_event(). */
 void peering_event(struct peering *p, const struct peer_id *peer,

@@ -14,7 +14,8 @@ static void fault_text(struct resolving *r, enum err err, struct bytes text)
 
     if (err == E_UNSUPPORTED && is_path)
         fault_set(&r->fault, ERROR_UNSUPPORTED,
-                  "only CIDs and paths of /ipfs/ and /ipns/ can be looked up", text);
+                  "only CIDs and paths of /ipfs/ and /ipns/ can be looked up",
+                  text);
     else if (err == E_LIMIT)
         fault_set(&r->fault, ERROR_BAD_PATH, "the path is too long", text);
     else

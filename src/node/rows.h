@@ -39,6 +39,25 @@ void rows_remove(struct rows *r, struct bytes key);
 /** rows_write - write what was collected, if anything. */
 void rows_write(struct rows *r);
 
+/**
+ * struct rows_cursor - a walk over a table, in the order of its keys.
+ *
+ * Set @kv, @table and @left, zero the rest; then call rows_next() while it is
+ * true.
+ */
+struct rows_cursor {
+    struct kv *kv;
+    uint32_t table;
+    size_t left;  /* rows that are still looked at, at most */
+    enum err err; /* what ended the walk: OK, E_IO, E_CORRUPT */
+    uint8_t key[KV_KEY_MAX];
+    size_t key_len;
+};
+
+/** rows_next - the next row, until the next call; false: there is none. */
+bool rows_next(struct rows_cursor *c, struct bytes *ret_key,
+               struct bytes *ret_value);
+
 /** rows_release - write what was collected, and forget it. */
 void rows_release(struct rows *r);
 

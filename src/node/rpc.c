@@ -29,10 +29,10 @@ struct rpc_stream {
     struct rpc_call *call; /* outbound: who waits for the answer */
     uint64_t request;      /* inbound: being served; 0: none */
     struct map_node by_request;
-    bool reading;          /* inside of read_requests() */
-    bool lost;             /* freed when that returns */
-    bool paused;           /* inbound: until its answers have left */
-    uint8_t *in; /* bytes of messages, each with its length before it */
+    bool reading; /* inside of read_requests() */
+    bool lost;    /* freed when that returns */
+    bool paused;  /* inbound: until its answers have left */
+    uint8_t *in;  /* bytes of messages, each with its length before it */
     size_t in_at; /* of these were read */
     size_t in_len;
     size_t in_max;
@@ -48,7 +48,7 @@ struct rpc {
     struct network_service service;
     struct list streams; /* least recently used first */
     struct list calls;
-    struct list ended;   /* struct rpc_call whose @done is to be called */
+    struct list ended; /* struct rpc_call whose @done is to be called */
     size_t paused_count;
     struct map requests; /* inbound streams, by request */
     uint64_t next_request;
@@ -262,38 +262,43 @@ static void release_stream(struct rpc_stream *s)
     swarm_stream_close_write(r->swarm, s->base.id);
 }
 
-static void write_request(struct rpc_call *c, struct mtime now)
+/* When that fails the stream has gone. */
+static enum err write_request(struct rpc_call *c)
 {
     struct rpc_stream *s = c->stream;
     size_t queued;
     enum err err = swarm_stream_write(c->rpc->swarm, s->base.id,
                                       slice_ref(&c->frame), &queued);
     if (err != OK) {
+        c->stream = NULL;
         s->call = NULL;
         stream_reset(s, SWARM_RESET_NONE);
-        stream_failed(c, err, now);
-        return;
+        return err;
     }
     if (c->rpc->config.one_request) {
         s->ending = true;
         swarm_stream_close_write(c->rpc->swarm, s->base.id);
     }
     if (c->answer_max > 0)
-        return;
+        return OK;
     release_stream(s);
     end_call(c, OK);
+    return OK;
 }
 
 /* @c has a connection. */
 static void send_request(struct rpc_call *c, struct mtime now)
 {
+    bool is_old = false;
     enum err err = OK;
 
-    if (!take_stream(c, now))
-        err = open_stream(c, now);
-    if (err == OK)
-        write_request(c, now);
-    else
+    do {
+        is_old = take_stream(c, now);
+        err = is_old ? OK : open_stream(c, now);
+        if (err == OK)
+            err = write_request(c);
+    } while (err != OK && is_old);
+    if (err != OK)
         end_call(c, err);
 }
 
@@ -468,9 +473,9 @@ static void read_requests(struct rpc_stream *s, struct mtime now)
         if (err != OK)
             break;
         s->request = ++r->next_request;
-        map_put(&r->requests, &s->by_request,
-                (struct bytes){(const uint8_t *)&s->request,
-                               sizeof(s->request)});
+        map_put(
+            &r->requests, &s->by_request,
+            (struct bytes){(const uint8_t *)&s->request, sizeof(s->request)});
         touch(s, now);
         remote_of(s, &remote);
         r->config.on_request(r->config.user, s->request, &s->peer, &remote,
@@ -625,8 +630,8 @@ static struct network_stream *on_stream_in(struct network_service *service,
 
 static struct rpc_stream *stream_of(const struct rpc *r, uint64_t id)
 {
-    struct map_node *n = map_get(
-        &r->requests, (struct bytes){(const uint8_t *)&id, sizeof(id)});
+    struct map_node *n =
+        map_get(&r->requests, (struct bytes){(const uint8_t *)&id, sizeof(id)});
 
     return n != NULL ? container_of(n, struct rpc_stream, by_request) : NULL;
 }

@@ -31,9 +31,9 @@ struct rpc_stream;
  */
 
 enum {
-    RPC_IDLE_MS = 60 * 1000,     /* a stream that carries nothing is closed */
-    RPC_FREE_STREAMS_MAX = 1,    /* kept to one peer */
-    RPC_TARGET_ADDRS_MAX = 16,   /* dialed for one call */
+    RPC_IDLE_MS = 60 * 1000,       /* a stream that carries nothing is closed */
+    RPC_FREE_STREAMS_MAX = 1,      /* kept to one peer */
+    RPC_TARGET_ADDRS_MAX = 16,     /* dialed for one call */
     RPC_REFUSE_VIOLATION = 0x1004, /* codes of rpc_refuse() */
     RPC_REFUSE_RATE = 0x1003,
 };
@@ -109,8 +109,8 @@ struct rpc_call {
 struct rpc_request {
     struct network_target target; /* no address: connected, or it fails */
     struct bytes message;         /* copied */
-    size_t answer_max; /* longest answer, bytes; 0: none comes, and @done is
-                          called when the request was written */
+    size_t answer_max;   /* longest answer, bytes; 0: none comes, and @done is
+                            called when the request was written */
     uint32_t timeout_ms; /* for all of it; 0: none */
 };
 

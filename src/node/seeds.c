@@ -38,7 +38,9 @@ struct name {
 /* One socket of mDNS. */
 struct socket {
     struct net_udp udp;
+    struct net_addr iface;
     struct seeds *seeds;
+    bool is_used; /* until it has closed */
     bool is_open;
 };
 
@@ -48,8 +50,6 @@ struct seeds {
     size_t names_count;
     struct mdns *mdns; /* NULL: off */
     struct socket sockets[MDNS_SOCKETS_MAX];
-    size_t sockets_count; /* places used */
-    size_t open_count;    /* not closed yet */
     struct timer timer;
 };
 
@@ -204,7 +204,7 @@ static void send_to(struct seeds *s, size_t socket, const struct net_addr *to,
 static void send_to_group(struct seeds *s, const struct mdns_out *out)
 {
     for (size_t i = 0; i < MDNS_SOCKETS_MAX; i++) {
-        const struct net_addr *local = &s->sockets[i].udp.local;
+        const struct net_addr *local = &s->sockets[i].iface;
         if (out->socket != MDNS_ALL_SOCKETS && out->socket != i)
             continue;
         struct net_addr to = group_of(local->ip_len, local->scope);
@@ -214,9 +214,8 @@ static void send_to_group(struct seeds *s, const struct mdns_out *out)
 
 static void reply_to(struct seeds *s, const struct mdns_out *out)
 {
-    struct net_addr to = {.ip_len = out->to.ip.len,
-                          .port = out->to.port,
-                          .scope = out->to.scope};
+    struct net_addr to = {
+        .ip_len = out->to.ip.len, .port = out->to.port, .scope = out->to.scope};
 
     memcpy(to.ip, out->to.ip.bytes, to.ip_len);
     send_to(s, out->to.socket, &to, out->packet);
@@ -274,28 +273,37 @@ static void on_udp_closed(struct net_udp *udp, struct mtime now)
     struct socket *k = container_of(udp, struct socket, udp);
 
     (void)now;
-    k->seeds->open_count--;
+    k->is_used = false;
+}
+
+static void close_socket(struct seeds *s, struct socket *k)
+{
+    struct net *net = s->config.env->net;
+
+    k->is_open = false;
+    net->udp_close(net, &k->udp);
 }
 
 /* An interface without multicast is none of ours. */
-static void open_socket(struct seeds *s, const struct net_addr *iface)
+static bool open_socket(struct seeds *s, struct socket *k,
+                        const struct net_addr *iface)
 {
     struct net *net = s->config.env->net;
-    struct socket *k = &s->sockets[s->sockets_count];
     struct net_addr group = group_of(iface->ip_len, iface->scope);
 
+    memset(k, 0, sizeof(*k));
     k->seeds = s;
+    k->iface = *iface;
     k->udp.on_datagram = on_datagram;
     k->udp.on_closed = on_udp_closed;
     if (net->udp_open(net, &k->udp, &group, NET_UDP_REUSE) != OK)
-        return;
+        return false;
+    k->is_used = true;
     k->is_open = true;
-    s->sockets_count++;
-    s->open_count++;
     if (net->udp_join(net, &k->udp, &group, iface) == OK)
-        return;
-    k->is_open = false;
-    net->udp_close(net, &k->udp);
+        return true;
+    close_socket(s, k);
+    return false;
 }
 
 static bool is_usable(const struct seeds *s, const struct net_addr *iface)
@@ -308,16 +316,67 @@ static bool is_usable(const struct seeds *s, const struct net_addr *iface)
     return !loopback || s->config.loopback;
 }
 
-static void open_sockets(struct seeds *s)
+static bool is_same(const struct net_addr *a, const struct net_addr *b)
+{
+    return a->ip_len == b->ip_len && a->scope == b->scope &&
+           memcmp(a->ip, b->ip, a->ip_len) == 0;
+}
+
+static bool is_among(const struct net_addr *list, size_t count,
+                     const struct net_addr *iface)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_same(&list[i], iface))
+            return true;
+    }
+    return false;
+}
+
+static bool has_socket(const struct seeds *s, const struct net_addr *iface)
+{
+    for (size_t i = 0; i < MDNS_SOCKETS_MAX; i++) {
+        if (s->sockets[i].is_open && is_same(&s->sockets[i].iface, iface))
+            return true;
+    }
+    return false;
+}
+
+static struct socket *free_place(struct seeds *s)
+{
+    for (size_t i = 0; i < MDNS_SOCKETS_MAX; i++) {
+        if (!s->sockets[i].is_used)
+            return &s->sockets[i];
+    }
+    return NULL;
+}
+
+/* True when there is a new one. */
+static bool fit_sockets(struct seeds *s)
 {
     struct net *net = s->config.env->net;
     struct net_addr found[INTERFACES_MAX];
     size_t count = net->interfaces(net, found, INTERFACES_MAX);
+    bool any = false;
 
-    for (size_t i = 0; i < count && s->sockets_count < MDNS_SOCKETS_MAX; i++) {
-        if (is_usable(s, &found[i]))
-            open_socket(s, &found[i]);
+    for (size_t i = 0; i < MDNS_SOCKETS_MAX; i++) {
+        struct socket *k = &s->sockets[i];
+        if (k->is_open && !is_among(found, count, &k->iface))
+            close_socket(s, k);
     }
+    for (size_t i = 0; i < count; i++) {
+        struct socket *k = free_place(s);
+        if (k != NULL && is_usable(s, &found[i]) && !has_socket(s, &found[i]))
+            any |= open_socket(s, k, &found[i]);
+    }
+    return any;
+}
+
+void seeds_look(struct seeds *s, struct mtime now)
+{
+    if (s->mdns == NULL || !fit_sockets(s))
+        return;
+    mdns_ask(s->mdns, now);
+    pump_mdns(s, now);
 }
 
 void seeds_ask(struct seeds *s, struct mtime now)
@@ -352,7 +411,7 @@ struct seeds *seeds_new(const struct seeds_config *config, struct mtime now)
         return s;
     config->env->rng->fill(config->env->rng, mdns.seed, sizeof(mdns.seed));
     s->mdns = mdns_new(&mdns, now);
-    open_sockets(s);
+    (void)fit_sockets(s); /* mdns_new() asks */
     pump_mdns(s, now);
     return s;
 }
@@ -366,14 +425,17 @@ void seeds_stop(struct seeds *s)
         name_free(container_of(it, struct name, link));
     for (size_t i = 0; i < MDNS_SOCKETS_MAX; i++) {
         if (s->sockets[i].is_open)
-            env->net->udp_close(env->net, &s->sockets[i].udp);
-        s->sockets[i].is_open = false;
+            close_socket(s, &s->sockets[i]);
     }
 }
 
 bool seeds_is_idle(const struct seeds *s)
 {
-    return s->open_count == 0;
+    for (size_t i = 0; i < MDNS_SOCKETS_MAX; i++) {
+        if (s->sockets[i].is_used)
+            return false;
+    }
+    return true;
 }
 
 void seeds_free(struct seeds *s)

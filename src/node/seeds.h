@@ -25,7 +25,7 @@ enum { SEEDS_NAMES_MAX = 32 }; /* being looked up at a time */
 struct seeds_config {
     struct env *env;
     struct peer_id self;
-    bool mdns; /* ask the local network, and answer it */
+    bool mdns;     /* ask the local network, and answer it */
     bool loopback; /* of mDNS: tell of loopback addresses too */
     /** @found: a peer may be there; nothing is proven. */
     void (*found)(void *user, const struct peer_id *peer,
@@ -51,6 +51,9 @@ void seeds_resolve(struct seeds *s, const struct multiaddr *addr,
 
 /** seeds_ask - ask the local network again. */
 void seeds_ask(struct seeds *s, struct mtime now);
+
+/** seeds_look - interfaces may have come or gone: open and close sockets. */
+void seeds_look(struct seeds *s, struct mtime now);
 
 /** seeds_set_addrs - what we announce. */
 void seeds_set_addrs(struct seeds *s, const struct multiaddr *addrs,

@@ -159,10 +159,25 @@ static void take_turn(struct walking *w, struct walking_want *want,
     block_unref(block);
 }
 
+/* What cannot be kept need not be fetched any more. */
+static bool can_keep(struct walking *w)
+{
+    enum err err = w->config.keep ? fetch_store_err(w->fetch) : OK;
+
+    if (err == OK)
+        return true;
+    fault_from_err(&w->fault, err, "the blocks could not be stored",
+                   BYTES_EMPTY);
+    fail(w, err);
+    return false;
+}
+
 /* One block; false when there is nothing to do now. */
 static bool step(struct walking *w, struct mtime now)
 {
     struct cid cid;
+    if (!can_keep(w))
+        return false;
     enum err err = dag_walk_next(&w->core, &cid);
     if (err == E_NOTFOUND || (w->config.root_only && w->turns > 0)) {
         w->walked = true;

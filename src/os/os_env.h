@@ -44,8 +44,7 @@ MUST_USE enum err os_env_open(const struct os_config *config,
 
 /** os_env_set_dns_servers - as dns_servers of the config, where that is read
  * later; before the first lookup.  Return: OK; E_MALFORMED. */
-MUST_USE enum err os_env_set_dns_servers(struct os_env *e,
-                                         const char *servers);
+MUST_USE enum err os_env_set_dns_servers(struct os_env *e, const char *servers);
 
 /** os_env_run - turn the loop until os_env_stop(). */
 void os_env_run(struct os_env *e);

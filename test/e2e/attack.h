@@ -12,6 +12,7 @@
 #include "libp2p/yamux_frame.h"
 #include "multiformats/cid.h"
 #include "multiformats/key.h"
+#include "multiformats/multiaddr.h"
 #include "multiformats/peer_id.h"
 
 /*
@@ -88,6 +89,9 @@ struct attacks attacks_identify(void);
 struct attacks attacks_bitswap(void);
 struct attacks attacks_wants(void);
 struct attacks attacks_many(void);
+struct attacks attacks_kad(void);
+struct attacks attacks_lookups(void);
+struct attacks attacks_peers(void);
 
 /* Time and chance. */
 
@@ -128,6 +132,8 @@ struct link {
     bool silent; /* answers no stream of the daemon's */
     bool secure;
     bool listens; /* the daemon dialed us */
+    bool member;  /* says that it serves KAD and PEERS, at @where */
+    struct multiaddr where;
     struct privkey key;
     struct noise_keypair keys;
     struct noise_hs hs;
@@ -316,5 +322,28 @@ size_t wants_put(const struct bs_entry *entries, size_t count, bool full,
                  uint8_t *dst, size_t max);
 
 #define BITSWAP "/ipfs/bitswap/1.2.0"
+#define KAD     "/xmbl/mainnet/kad/1.0.0"
+#define PEERS   "/xmbl/mainnet/peers/1.0.0"
+
+/* Places of names that the daemon may ask us by; those from SERVED_KAD on of
+ * members only. */
+enum {
+    SERVED_IDENTIFY,
+    SERVED_PUSH,
+    SERVED_PING,
+    SERVED_BITSWAP,
+    SERVED_KAD,
+    SERVED_PEERS
+};
+
+/** link_member - a session of one that serves the DHT and the exchange of
+ * peers. */
+struct link *link_member(struct run *r);
+
+/** send_framed - @body with its length before it. */
+bool send_framed(struct link *l, struct channel *c, struct bytes body);
+
+/** told_to_end - somebody has closed our standard input. */
+bool told_to_end(void);
 
 #endif /* TEST_E2E_ATTACK_H */

@@ -106,8 +106,7 @@ static void put_block(struct wr *w, struct bytes prefix, struct bytes data)
 
 #define PREFIX BYTES_LIT("\x01\x55\x12\x20")
 
-/* @body with its length before it. */
-static bool send_framed(struct link *l, struct channel *c, struct bytes body)
+bool send_framed(struct link *l, struct channel *c, struct bytes body)
 {
     uint8_t head[10];
     struct wr w = wr_init(head, sizeof(head));

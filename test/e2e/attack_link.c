@@ -529,6 +529,22 @@ struct link *link_session(struct run *r)
     return l;
 }
 
+struct link *link_member(struct run *r)
+{
+    struct link *l = link_open(r);
+    struct ma_ip ip = {.len = 4};
+
+    l->member = true;
+    ip.bytes[0] = 127;
+    ip.bytes[3] = 1;
+    l->where = multiaddr_from_ip_port(&ip, MA_TCP, 1); /* nobody is there */
+    if (!l->closed && !link_secure(l))
+        mark_closed(l);
+    if (!l->closed)
+        (void)link_alive(l, PATIENCE_MS);
+    return l;
+}
+
 /* Ends. */
 
 enum verdict ends(struct link *l, uint32_t ms)

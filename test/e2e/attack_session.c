@@ -19,9 +19,14 @@ static const struct bytes served[] = {
     {.p = (const uint8_t *)"/ipfs/id/push/1.0.0", .len = 19},
     {.p = (const uint8_t *)"/ipfs/ping/1.0.0", .len = 16},
     {.p = (const uint8_t *)BITSWAP, .len = sizeof(BITSWAP) - 1},
+    {.p = (const uint8_t *)KAD, .len = sizeof(KAD) - 1},
+    {.p = (const uint8_t *)PEERS, .len = sizeof(PEERS) - 1},
 };
 
-enum { SERVED_IDENTIFY, SERVED_PUSH, SERVED_PING };
+static size_t served_count(const struct link *l)
+{
+    return l->member ? SERVED_PEERS + 1 : SERVED_BITSWAP + 1;
+}
 
 size_t head_put(uint8_t *dst, unsigned type, unsigned flags, uint32_t id,
                 uint32_t len)
@@ -166,8 +171,11 @@ size_t identify_put(struct link *l, uint8_t *dst, size_t max)
     m->public_key = (struct bytes){.p = key, .len = wr_len(&k)};
     m->protocol_version = BYTES_LIT("ipfs/0.1.0");
     m->agent = BYTES_LIT("attack");
-    for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++)
+    for (size_t i = 0; i < served_count(l); i++)
         m->protocols[m->protocols_count++] = served[i];
+    if (l->member)
+        m->addrs[m->addrs_count++] =
+            (struct bytes){.p = l->where.bytes, .len = l->where.len};
     identify_encode(m, &w);
     mem_free(m);
     return wr_len(&w);
@@ -320,8 +328,8 @@ void session_input(struct link *l)
 void session_begin(struct link *l)
 {
     if (l->names.count == 0)
-        l->names = (struct mss_names){
-            .names = served, .count = sizeof(served) / sizeof(served[0])};
+        l->names =
+            (struct mss_names){.names = served, .count = served_count(l)};
 }
 
 bool link_alive(struct link *l, uint32_t ms)

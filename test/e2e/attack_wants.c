@@ -19,7 +19,6 @@ enum {
     MIB = 1 << 20,
     BLOCK_MAX = 2 << 20,
     HOLD_MS = 25000,
-    SERVED_BITSWAP = 3,
     ANSWERS_MAX = 4096
 };
 
@@ -218,7 +217,7 @@ static void answer_all(struct link *l, struct wanted *w)
     mem_free(list);
 }
 
-static bool told_to_end(void)
+bool told_to_end(void)
 {
     struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
     return poll(&p, 1, 0) > 0;

@@ -26,6 +26,7 @@ GROWTH = 8 << 20   # bytes of memory that may stay
 GROWTH_S = 10
 GROWTH_BESIDE = 24 << 20  # while some wait for blocks that they don't take
 GET_S = 5          # for a small file while attacks run
+DHT_S = 15         # for a search beside a liar
 FILE_BYTES = 200_000
 FILES = 400
 ASKED_BYTES = 4_000_000  # 64 blocks of a file that a bad peer is asked for too
@@ -270,6 +271,17 @@ def attacks_within_limits(t):
                        if t.long or HEAVY.search(row.name)])
 
 
+def ask_dht(siege, what):
+    """What a friend announced is found beside a liar, and in time."""
+    for words in (["findprovs", siege.friends_cid, "-n", "1000"],
+                  ["query", siege.friend.peer_id],
+                  ["findpeer", siege.friend.peer_id]):
+        result = siege.victim.run("dht", *words, timeout=DHT_S * 2)
+        check(result.code == 0, f"{what}: {result}{siege.victim.log()}")
+        check(siege.friend.peer_id in result.text, f"{what}: {result}")
+        check(result.seconds < DHT_S, f"{what}: {result.seconds:.1f} s")
+
+
 def drive(siege, row):
     """Do what an attack asks for: a dial, or a file that it is asked for."""
     process, lines, stdin = siege.driven(row.name)
@@ -289,6 +301,8 @@ def drive(siege, row):
                                   path, "--timeout", "25s", timeout=40)
         check(result.code == 0, f"{what}: {result}{siege.victim.log()}")
         check(path.stat().st_size == ASKED_BYTES, f"{what}: wrong file")
+    elif first[:1] == ["dht"]:
+        ask_dht(siege, what)
     else:
         raise Failure(f"{what} said {first}: {process.wait(10)}")
     took = time.monotonic() - took
@@ -307,6 +321,7 @@ def answers_of_bad_peers(t):
     """Wrong, slow and missing blocks: the file comes from the honest node."""
     siege = Siege(t, sanitized_program())
     chosen = [row for row in rows(limited=False) if row.driven
+              and not row.name.startswith("lookup_")
               and (t.long or not row.slow)]
     count = len(chosen)
     for at in range(count):
@@ -318,4 +333,18 @@ def answers_of_bad_peers(t):
     for row in chosen:
         drive(siege, row)
         siege.check_rest(row.name)
+    siege.end()
+
+
+@test
+def answers_of_liars_in_the_dht(t):
+    """Peers that lie in lookups: what honest ones announced is found beside
+    them, and nobody is dialled in masses."""
+    siege = Siege(t, sanitized_program())
+    siege.friends_cid = siege.friend.add(t.write("theirs", os.urandom(10_000)))
+    siege.friend.ok("dht", "provide", siege.friends_cid)
+    for row in rows(limited=False):
+        if row.name.startswith("lookup_"):
+            drive(siege, row)
+            siege.check_rest(row.name)
     siege.end()

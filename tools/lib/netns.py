@@ -1,4 +1,5 @@
 """Two network namespaces, joined by a wire, with a node in each."""
+import itertools
 import os
 import pathlib
 import shutil
@@ -6,6 +7,9 @@ import shutil
 import nodes
 import processes
 from xmbltest import Skip
+
+
+_numbers = itertools.count()
 
 
 class _Inside(nodes.Node):
@@ -31,9 +35,11 @@ class Pair:
                                 ":/usr/sbin:/sbin")
         if self._ip is None:
             raise Skip("there is no program ip (iproute2)")
-        self.names = [f"xmbl-{os.getpid()}-{id(self) & 0xffff:x}-{side}"
+        number = next(_numbers)
+        self.names = [f"xmbl-{os.getpid()}-{number}-{side}"
                       for side in (0, 1)]
-        self._wires = [f"xm{os.getpid() & 0xffff:x}s{side}" for side in (0, 1)]
+        self.wires = [f"xm{os.getpid() & 0xffff:x}n{number}s{side}"
+                      for side in (0, 1)]
 
     def _run(self, *args):
         result = processes.run([self._ip, *args])
@@ -44,14 +50,13 @@ class Pair:
         try:
             for name in self.names:
                 self._run("netns", "add", name)
-            self._run("link", "add", self._wires[0], "type", "veth", "peer",
-                      "name", self._wires[1])
+            self._run("link", "add", self.wires[0], "type", "veth", "peer",
+                      "name", self.wires[1])
             for side, name in enumerate(self.names):
-                wire = self._wires[side]
+                wire = self.wires[side]
                 self._run("link", "set", wire, "netns", name)
-                self._run("-n", name, "address", "add",
-                          f"10.73.{os.getpid() % 250}.{side + 1}/24", "dev",
-                          wire)
+                self._run("-n", name, "address", "add", self.address(side),
+                          "dev", wire)
                 self._run("-n", name, "link", "set", "lo", "up")
                 self._run("-n", name, "link", "set", wire, "up")
         except Skip:
@@ -63,6 +68,11 @@ class Pair:
         for name in self.names:
             if pathlib.Path("/run/netns", name).exists():
                 processes.run([self._ip, "netns", "delete", name])
+
+    @staticmethod
+    def address(side):
+        """The address of a side, with its prefix."""
+        return f"10.73.{os.getpid() % 250}.{side + 1}/24"
 
     def run(self, side, *args):
         """Run ip on one side."""

@@ -17,7 +17,7 @@ static uint64_t chance(uint64_t *state)
 
 static struct kad_key random_key(uint64_t *seed)
 {
-    struct kad_key key;
+    struct kad_key key = {.b = {0}};
     for (size_t i = 0; i < sizeof(key.b); i++)
         key.b[i] = (uint8_t)chance(seed);
     return key;

@@ -12,12 +12,13 @@
 static struct kad_key of_hex(const char *hex)
 {
     uint8_t in[128];
-    return kad_key_of((struct bytes){in, unhex(hex, in, sizeof(in))});
+    size_t len = unhex(hex, in, sizeof(in));
+    return kad_key_of((struct bytes){in, len});
 }
 
 static struct kad_key make(const char *hex)
 {
-    struct kad_key key;
+    struct kad_key key = {.b = {0}};
     assert_int_equal(unhex(hex, key.b, sizeof(key.b)), KAD_KEY_BYTES);
     return key;
 }
@@ -66,7 +67,7 @@ static uint64_t chance(uint64_t *state)
 
 static struct kad_key random_key(uint64_t *seed)
 {
-    struct kad_key key;
+    struct kad_key key = {.b = {0}};
     for (size_t i = 0; i < sizeof(key.b); i++)
         key.b[i] = (uint8_t)chance(seed);
     return key;

@@ -364,7 +364,7 @@ static void memory_of_a_small_store(void **state)
     struct providers *p = store((struct providers_config){.keep = true});
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(add_from(p, i, i, 1 + i, NOW), OK);
-    assert_true(providers_get_stats(p).memory_bytes <= 8 * 1024);
+    assert_true(providers_get_stats(p).memory_bytes <= UINT64_C(8) * 1024);
     /* Records that move when there are more are the same ones. */
     for (unsigned i = 10; i < 5000; i++) {
         assert_int_equal(add(p, i % 10, i, NOW), OK);

@@ -222,7 +222,7 @@ static void test_at_the_limits(void **state)
 {
     (void)state;
     struct run r;
-    begin(&r, 3 * LEN, 3);
+    begin(&r, UINT64_C(3) * LEN, 3);
     give(1, CODEC_RAW);
     give(2, CODEC_RAW);
     give(1, CODEC_RAW);
@@ -260,7 +260,7 @@ static void test_too_many_blocks(void **state)
 {
     (void)state;
     struct run r;
-    begin(&r, 100 * LEN, 2);
+    begin(&r, UINT64_C(100) * LEN, 2);
     give(1, CODEC_RAW);
     give(2, CODEC_RAW);
     assert_non_null(world.walking);

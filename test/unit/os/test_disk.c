@@ -125,7 +125,7 @@ static void test_write_many_pieces(void **state)
 static void test_stream(void **state)
 {
     enum { ROUNDS = 60, LEN_MAX = 3 * 1024 * 1024 };
-    static const size_t lens[] = {1,    4095,   4096,    4097,    300 * 1024,
+    static const size_t lens[] = {1,    4095,   4096,    4097,    307200,
                                   7777, 524288, 1048576, 1050000, LEN_MAX};
     unsigned flags = DISK_READ | DISK_WRITE | DISK_CREATE | DISK_STREAM;
     uint8_t *made = mem_alloc(LEN_MAX + 100);
@@ -136,10 +136,10 @@ static void test_stream(void **state)
     (void)state;
     assert_int_equal(fix.disk.open(&fix.disk, fix.dir, "s", flags, &f), OK);
     for (unsigned i = 0; i < ROUNDS; i++) {
-        size_t len = lens[i * 7 % countof(lens)] + i;
+        size_t len = lens[(size_t)i * 7 % countof(lens)] + i;
         size_t got = 0;
         for (size_t k = 0; k < len; k++)
-            made[k] = (uint8_t)(i * 31 + k * 7 + (k >> 12));
+            made[k] = (uint8_t)((size_t)i * 31 + k * 7 + (k >> 12));
         struct bytes pieces[] = {
             {made, len / 3}, {made, 0}, {made + len / 3, len - len / 3}};
         assert_int_equal(fix.disk.write(&fix.disk, f, at, pieces, 3), OK);
