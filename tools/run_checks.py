@@ -32,12 +32,13 @@ def all_checks():
         Stage("clang", 300, [["./dev", "build", "clang"]]),
         Stage("symbols", 10, [tool("check_symbols.py", "build/dev")]),
         Stage("static", 10, [tool("check_static.py", "build/dev")]),
+        Stage("mutants", 40, [tool("mutants.py", "build/dev")]),
         Stage("lint", 600, [tool("lint.py", "build/dev")]),
     ]
 
 
 # What cannot be looked at when the build before it has failed.
-NEEDS_GCC = {"symbols", "static"}
+NEEDS_GCC = {"symbols", "static", "mutants"}
 
 
 def run_checks(checks):

@@ -267,6 +267,31 @@ class Static(TreeTest):
         self.fails("f is declared in no header", *self.check)
 
 
+class Mutants(TreeTest):
+    check = (sys.executable, TOOLS / "mutants.py", "build")
+
+    def plant(self, old, new):
+        self.compile()
+        self.write("build/build.ninja",
+                   "rule link\n"
+                   " command = : && gcc test_unit_base_test_good.c.o -o $out"
+                   " libxmbl_base.a && :\n"
+                   "build test/test_base_good: link\n")
+        self.write("tools/mutants.txt", "# A head.\n\n"
+                   f"src/base/good.c base.good\n- {old}\n+ {new}\n")
+
+    def test_fault(self):
+        self.plant("    return 2;", "    return 3;")
+        self.assertIn("1 caught, 0 not", self.passes(*self.check))
+        self.fails("0 caught", *self.check, "other.c")
+        self.plant("    return 2;", "    return 1 + 1;")
+        self.fails("nobody noticed", *self.check)
+        self.plant("    return 2;", "    return two;")
+        self.fails("does not compile", *self.check)
+        self.plant("    return 4;", "    return 3;")
+        self.fails("its text is not there once", *self.check)
+
+
 class Lint(TreeTest):
     check = (sys.executable, TOOLS / "lint.py", "build")
 

@@ -46,7 +46,8 @@ static void drain(struct script *s)
     struct discovery_out out;
     size_t count = 0;
     while (discovery_next(s->d, s->now, &out)) {
-        assert(++count < OUTS_MAX);
+        count++;
+        assert(count < OUTS_MAX);
         assert(out.addr_count <= BOOK_ADDRS_MAX);
         assert(out.message.len <= PEERS_MESSAGE_BYTES_MAX);
         s->at = (uint8_t)((s->at + 1) % RECENT);
@@ -205,7 +206,8 @@ static void check_end(struct script *s)
                                     &c)) {
         after = c.peer;
         assert(c.expires_s > UNIX_S);
-        assert(++count <= PEERS);
+        count++;
+        assert(count <= PEERS);
     }
     struct discovery_counts counts = discovery_counts(s->d);
     assert(counts.known <= PEERS);
