@@ -189,11 +189,14 @@ static enum err fault_nobody(struct fetch *f, const struct fetch_op *op)
     strbuf_init(&what, FAULT_TEXT_MAX);
     bool alone = exchange_peers(x) == 0;
     if (alone && node_is_visitor(f->node)) {
-        strbuf_str(&what, "there is no peer to ask: ");
+        bool nobody = node_knows_nobody(f->node);
+        strbuf_str(&what, "the block is not here, and there is no peer to "
+                          "ask: ");
         node_tell_lonely(f->node, &what);
-        set_fault(f, op, ERROR_TIMEOUT, strbuf_cstr(&what));
+        set_fault(f, op, nobody ? ERROR_NOT_FOUND : ERROR_TIMEOUT,
+                  strbuf_cstr(&what));
         strbuf_release(&what);
-        return E_TIMEOUT;
+        return nobody ? E_NOTFOUND : E_TIMEOUT;
     }
     if (alone) {
         strbuf_str(&what, "the block is not here, and no peer is connected");

@@ -38,7 +38,10 @@ struct strbuf;
  * Threads: loop only.
  */
 
-enum { NODE_LONELY_MS = 10 * 1000 };
+enum {
+    NODE_LONELY_MS = 10 * 1000,
+    NODE_ALONE_MS = 3 * 1000, /* where only the local network can help */
+};
 
 /** struct node_config - what node_open() needs. */
 struct node_config {
@@ -104,8 +107,12 @@ bool node_reach_out(struct node *n, struct mtime now);
 bool node_is_visitor(const struct node *n);
 
 /** node_is_lonely - a visitor that still waits for somebody of a DHT, for
- * NODE_LONELY_MS at most: who wants something had better wait too. */
+ * NODE_LONELY_MS at most, or NODE_ALONE_MS where none is known: who wants
+ * something had better wait too. */
 bool node_is_lonely(const struct node *n, struct mtime now);
+
+/** node_knows_nobody - no bootstrap peer is configured, and no other known. */
+bool node_knows_nobody(const struct node *n);
 
 /** node_tell_lonely - append why a visitor has nobody to ask. */
 void node_tell_lonely(const struct node *n, struct strbuf *out);

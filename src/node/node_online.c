@@ -160,9 +160,10 @@ bool node_reach_out(struct node *n, struct mtime now)
         !config_get_bool(n->config, CONFIG_NETWORK_ENABLED))
         return false;
     n->is_visitor = true;
-    n->lonely_until = mtime_add_ms(now, NODE_LONELY_MS);
     open_network(n, now);
     open_peers(n, now);
+    n->lonely_until = mtime_add_ms(now, node_knows_nobody(n) ? NODE_ALONE_MS
+                                                             : NODE_LONELY_MS);
     peering_start(n->peering, now);
     return true;
 }
@@ -186,13 +187,20 @@ bool node_is_lonely(const struct node *n, struct mtime now)
     return true;
 }
 
-void node_tell_lonely(const struct node *n, struct strbuf *out)
+bool node_knows_nobody(const struct node *n)
 {
-    uint32_t known = discovery_counts(peering_discovery(n->peering)).known;
     size_t given;
 
     (void)config_get_list(n->config, CONFIG_NETWORK_BOOTSTRAP, &given);
-    if (known == 0 && given == 0) {
+    return given == 0 &&
+           discovery_counts(peering_discovery(n->peering)).known == 0;
+}
+
+void node_tell_lonely(const struct node *n, struct strbuf *out)
+{
+    uint32_t known = discovery_counts(peering_discovery(n->peering)).known;
+
+    if (node_knows_nobody(n)) {
         strbuf_str(out, "no bootstrap peer is known, and the local network "
                         "has none");
     } else if (known == 0) {

@@ -106,6 +106,12 @@ bool node_is_lonely(const struct node *n, struct mtime now)
     return n->lonely;
 }
 
+bool node_knows_nobody(const struct node *n)
+{
+    (void)n;
+    return false;
+}
+
 void node_tell_lonely(const struct node *n, struct strbuf *out)
 {
     (void)n;
