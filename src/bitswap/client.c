@@ -12,6 +12,7 @@ enum {
     BLOCK_GUESS_START = 64 * 1024, /* of a session without blocks, bytes */
     TALLIES_MAX = 1024,            /* peers counted apart by a session */
     WORD_BITS = 64,
+    PLACES_STEP = 32,
     BIT_SETS = 3,
 };
 
@@ -39,12 +40,11 @@ struct bs_client *bs_client_new(const struct bs_client_config *config,
     c->now = now;
     map_init(&c->peers, c->seed);
     map_init(&c->wants, c->seed);
-    c->places = mem_zalloc(c->peers_max, sizeof(struct bsc_peer *));
-    c->entries = mem_zalloc(BS_SEND_ENTRIES_MAX, sizeof(struct bs_entry));
     for (size_t i = 0; i < BSC_CLASSES; i++)
         list_init(&c->sessions[i]);
     list_init(&c->missing);
     list_init(&c->dirty);
+    list_init(&c->timed);
     list_init(&c->outs);
     list_init(&c->hashings);
     c->retry_at = MTIME_NEVER;
@@ -413,12 +413,18 @@ size_t bs_session_left(const struct bs_session *s)
 
 /* Peers. */
 
-static uint32_t free_place(const struct bs_client *c)
+static uint32_t free_place(struct bs_client *c)
 {
     uint32_t at = 0;
 
-    while (c->places[at] != NULL)
+    while (at < c->places_count && c->places[at] != NULL)
         at++;
+    if (at < c->places_count)
+        return at;
+    c->places_count += PLACES_STEP;
+    c->places =
+        mem_resize(c->places, c->places_count, sizeof(struct bsc_peer *));
+    memset(c->places + at, 0, PLACES_STEP * sizeof(struct bsc_peer *));
     return at;
 }
 
@@ -443,6 +449,7 @@ enum err bs_client_peer_added(struct bs_client *c, const struct peer_id *peer,
     p->unasked_at = c->now;
     p->noise_at = c->now;
     list_init(&p->dirty);
+    list_init(&p->timed);
     list_init(&p->waiting);
     list_init(&p->idle);
     list_init(&p->late);
@@ -491,6 +498,7 @@ static void peer_free(struct bs_client *c, struct bsc_peer *p)
 {
     bsc_peer_drop_cancels(p);
     list_remove(&p->dirty);
+    list_remove(&p->timed);
     map_remove(&c->peers, &p->node);
     c->places[p->place] = NULL;
     mem_free(p);
@@ -533,16 +541,20 @@ void bs_client_on_time(struct bs_client *c, struct mtime now)
         bsc_missing_tick(c);
     if (mtime_reached(c->now, c->tail_at))
         bsc_tail(c);
-    map_for_each (it, &c->peers)
-        bsc_peer_on_time(c, peer_of(it));
+    list_for_each_safe (it, &c->timed)
+        bsc_peer_on_time(c, container_of(it, struct bsc_peer, timed));
 }
 
-struct mtime bs_client_deadline(const struct bs_client *c)
+struct mtime bs_client_deadline(struct bs_client *c)
 {
     struct mtime at = mtime_min(c->retry_at, c->tail_at);
 
-    map_for_each (it, &c->peers)
-        at = mtime_min(at, bsc_peer_deadline(peer_of(it)));
+    list_for_each_safe (it, &c->timed) {
+        const struct bsc_peer *p = container_of(it, struct bsc_peer, timed);
+        at = mtime_min(at, bsc_peer_deadline(p));
+        if (bsc_peer_idle(p))
+            list_remove(it);
+    }
     return at;
 }
 
@@ -563,7 +575,7 @@ static bool next_send(struct bs_client *c, struct bs_client_out *ret_out)
     while (!list_empty(&c->dirty)) {
         struct bsc_peer *p =
             container_of(list_first(&c->dirty), struct bsc_peer, dirty);
-        struct bs_frame *frame = p->faulted ? NULL : bsc_peer_send(c, p);
+        struct bs_frame *frame = p->faulted ? NULL : bsc_peer_send(p);
         if (frame != NULL) {
             *ret_out = (struct bs_client_out){
                 .kind = BS_CLIENT_SEND, .peer = p->id, .frame = frame};
@@ -617,6 +629,5 @@ void bs_client_free(struct bs_client *c)
     map_release(&c->peers);
     map_release(&c->wants);
     mem_free(c->places);
-    mem_free(c->entries);
     mem_free(c);
 }

@@ -217,7 +217,7 @@ void bs_client_on_hashed(struct bs_client *c, uint64_t hash_id,
 void bs_client_on_time(struct bs_client *c, struct mtime now);
 
 /** bs_client_deadline - when bs_client_on_time() must be called next. */
-struct mtime bs_client_deadline(const struct bs_client *c);
+struct mtime bs_client_deadline(struct bs_client *c);
 
 /**
  * bs_client_next - take the next output.

@@ -58,6 +58,12 @@ void bsc_peer_full_update(struct bs_client *c, struct bsc_peer *p)
     }
 }
 
+void bsc_peer_timed(struct bs_client *c, struct bsc_peer *p)
+{
+    if (list_empty(&p->timed))
+        list_add_tail(&c->timed, &p->timed);
+}
+
 void bsc_peer_dirty(struct bs_client *c, struct bsc_peer *p)
 {
     if (list_empty(&p->dirty))
@@ -74,6 +80,7 @@ static void cancel_add(struct bs_client *c, struct bsc_ask *a)
     cancel->cid = a->want->cid;
     list_add_tail(&p->cancels, &cancel->link);
     p->cancels_count++;
+    bsc_peer_timed(c, p);
     if (a->state == BSC_ASK_BLOCK || p->cancels_count >= CANCELS_AT_ONCE)
         bsc_peer_dirty(c, p);
     else
@@ -244,6 +251,7 @@ void bsc_ask_put(struct bs_client *c, struct bsc_want *w, struct bsc_peer *p,
     }
     a->repeats = 0;
     list_add_tail(enter_state(c, a, state), &a->of_peer);
+    bsc_peer_timed(c, p);
     ask_tell(c, a);
     bsc_peer_full_update(c, p);
 }
@@ -269,65 +277,93 @@ static struct bs_entry entry_of(struct bsc_ask *a)
                              .send_dont_have = true};
 }
 
-static size_t add_list(struct bs_client *c, const struct list *asks,
-                       size_t count)
+/* Entries of a message to be. */
+struct draft {
+    struct bs_entry *entries;
+    size_t count;
+    size_t room;
+};
+
+static struct draft draft_new(size_t entries)
 {
-    list_for_each (it, asks) {
-        assert(count < BS_SEND_ENTRIES_MAX);
-        struct bsc_ask *a = container_of(it, struct bsc_ask, of_peer);
-        c->entries[count++] = entry_of(a);
-    }
-    return count;
+    size_t room = entries < BS_SEND_ENTRIES_MAX ? entries : BS_SEND_ENTRIES_MAX;
+
+    return (struct draft){
+        .entries = mem_zalloc(room, sizeof(struct bs_entry)),
+        .room = room,
+    };
 }
 
-static struct bs_frame *send_all(struct bs_client *c, struct bsc_peer *p)
+static void draft_add(struct draft *d, struct bs_entry entry)
 {
+    assert(d->count < d->room);
+
+    d->entries[d->count++] = entry;
+}
+
+static struct bs_frame *draft_encode(struct draft *d, bool full)
+{
+    struct bs_frame *frame = bs_wantlist_encode(d->entries, d->count, full);
+
+    mem_free(d->entries);
+    return frame;
+}
+
+static void add_list(struct draft *d, const struct list *asks)
+{
+    list_for_each (it, asks)
+        draft_add(d, entry_of(container_of(it, struct bsc_ask, of_peer)));
+}
+
+static struct bs_frame *send_all(struct bsc_peer *p)
+{
+    struct draft d = draft_new(bsc_peer_listed(p));
+
     bsc_peer_drop_cancels(p);
     p->resend = false;
-    size_t count = add_list(c, &p->waiting, 0);
-    count = add_list(c, &p->idle, count);
-    return bs_wantlist_encode(c->entries, count, true);
+    add_list(&d, &p->waiting);
+    add_list(&d, &p->idle);
+    return draft_encode(&d, true);
 }
 
-static struct bs_frame *send_cancels(struct bs_client *c, struct bsc_peer *p)
+static struct bs_frame *send_cancels(struct bsc_peer *p)
 {
-    size_t count = 0;
+    struct draft d = draft_new(p->cancels_count);
 
     list_for_each_safe (it, &p->cancels) {
-        if (count == BS_SEND_ENTRIES_MAX)
+        if (d.count == d.room)
             break;
         struct bsc_cancel *cancel = container_of(it, struct bsc_cancel, link);
-        c->entries[count++] =
-            (struct bs_entry){.cid = cancel->cid, .cancel = true};
+        draft_add(&d, (struct bs_entry){.cid = cancel->cid, .cancel = true});
         list_remove(it);
         mem_free(cancel);
     }
-    p->cancels_count -= count;
+    p->cancels_count -= d.count;
     if (p->cancels_count == 0)
         p->cancel_at = MTIME_NEVER;
-    return bs_wantlist_encode(c->entries, count, false);
+    return draft_encode(&d, false);
 }
 
-static struct bs_frame *send_asks(struct bs_client *c, struct bsc_peer *p)
+/* Only what waits for an answer may be unsent. */
+static struct bs_frame *send_asks(struct bsc_peer *p)
 {
-    size_t count = 0;
+    struct draft d = draft_new(p->blocks + p->haves);
 
     list_for_each_safe (it, &p->unsent) {
-        if (count == BS_SEND_ENTRIES_MAX)
+        if (d.count == d.room)
             break;
-        c->entries[count++] =
-            entry_of(container_of(it, struct bsc_ask, unsent));
+        draft_add(&d, entry_of(container_of(it, struct bsc_ask, unsent)));
     }
-    return bs_wantlist_encode(c->entries, count, false);
+    return draft_encode(&d, false);
 }
 
-struct bs_frame *bsc_peer_send(struct bs_client *c, struct bsc_peer *p)
+struct bs_frame *bsc_peer_send(struct bsc_peer *p)
 {
     if (p->resend)
-        return send_all(c, p);
+        return send_all(p);
     if (p->cancels_count > 0)
-        return send_cancels(c, p);
+        return send_cancels(p);
     if (!list_empty(&p->unsent))
-        return send_asks(c, p);
+        return send_asks(p);
     return NULL;
 }

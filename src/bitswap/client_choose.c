@@ -95,7 +95,7 @@ static struct choice choose(const struct bs_client *c, const struct bsc_want *w)
 {
     struct choice choice = {.peer = NULL};
 
-    for (uint32_t i = 0; i < c->peers_max; i++) {
+    for (uint32_t i = 0; i < c->places_count; i++) {
         if (c->places[i] != NULL)
             consider(&choice, w, c->places[i]);
     }
@@ -107,7 +107,7 @@ static struct choice choose(const struct bs_client *c, const struct bsc_want *w)
 bool bsc_other(const struct bs_client *c, const struct bsc_want *w,
                const struct bsc_peer *p)
 {
-    for (uint32_t i = 0; i < c->peers_max; i++) {
+    for (uint32_t i = 0; i < c->places_count; i++) {
         const struct bsc_peer *other = c->places[i];
         if (other != NULL && other != p && rank_of(w, other) >= RANK_UNKNOWN)
             return true;
@@ -163,7 +163,7 @@ void bsc_probe(struct bs_client *c, struct bsc_want *w, uint32_t count)
         uint32_t at = c->probe_from + i;
         if (at >= c->peers_max)
             at -= c->peers_max;
-        struct bsc_peer *p = c->places[at];
+        struct bsc_peer *p = at < c->places_count ? c->places[at] : NULL;
         if (p == NULL || rank_of(w, p) != RANK_UNKNOWN ||
             !bsc_peer_room_list(p))
             continue;

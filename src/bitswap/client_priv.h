@@ -113,6 +113,7 @@ struct bsc_peer {
     enum bs_version version;
     uint32_t place;
     struct list dirty; /* in client->dirty while there is something to send */
+    struct list timed; /* in client->timed while it may have a deadline */
 
     struct list waiting; /* oldest first */
     struct list idle;
@@ -189,20 +190,21 @@ struct bs_client {
     struct mtime now;
     struct map peers;
     struct bsc_peer **places; /* NULL: free */
+    uint32_t places_count;
     struct map wants;
     struct list sessions[BSC_CLASSES];
     size_t sessions_count;
     struct list missing;
     struct list dirty;
+    struct list timed;
     struct list outs;
     struct list hashings;
     struct bs_ids ids; /* of hashings */
     bool placing;      /* something changed that may let wants be asked */
     uint64_t seq;
-    uint32_t probe_from;      /* place at which the next probe begins */
-    struct mtime retry_at;    /* MTIME_NEVER: nothing is missing */
-    struct mtime tail_at;     /* MTIME_NEVER: no session is near its end */
-    struct bs_entry *entries; /* room for one message */
+    uint32_t probe_from;   /* place at which the next probe begins */
+    struct mtime retry_at; /* MTIME_NEVER: nothing is missing */
+    struct mtime tail_at;  /* MTIME_NEVER: no session is near its end */
     struct bs_client_stats stats;
 };
 
@@ -292,11 +294,14 @@ void bsc_peer_full_update(struct bs_client *c, struct bsc_peer *p);
 /** bsc_peer_waits - true when an answer of @p is due. */
 bool bsc_peer_waits(const struct bsc_peer *p);
 
+/** bsc_peer_timed - @p may have a deadline now. */
+void bsc_peer_timed(struct bs_client *c, struct bsc_peer *p);
+
 /** bsc_peer_dirty - there is something to send to @p. */
 void bsc_peer_dirty(struct bs_client *c, struct bsc_peer *p);
 
 /** bsc_peer_send - next message for @p; NULL when there is none. */
-struct bs_frame *bsc_peer_send(struct bs_client *c, struct bsc_peer *p);
+struct bs_frame *bsc_peer_send(struct bsc_peer *p);
 
 /** bsc_peer_drop_cancels - forget what was to be said. */
 void bsc_peer_drop_cancels(struct bsc_peer *p);
@@ -336,6 +341,9 @@ bool bsc_other(const struct bs_client *c, const struct bsc_want *w,
 /** bsc_measure - @p sent a block of @bytes that was asked for at @asked_at. */
 void bsc_measure(struct bs_client *c, struct bsc_peer *p, uint32_t bytes,
                  struct mtime asked_at, struct mtime arrived);
+
+/** bsc_peer_idle - @p has no deadline until it is asked or told something. */
+bool bsc_peer_idle(const struct bsc_peer *p);
 
 /** bsc_peer_deadline - when @p must be looked at next. */
 struct mtime bsc_peer_deadline(const struct bsc_peer *p);

@@ -138,6 +138,12 @@ static struct mtime repeat_at(const struct bsc_peer *p)
     return mtime_add_ms(a->asked_at, REPEAT_MS);
 }
 
+bool bsc_peer_idle(const struct bsc_peer *p)
+{
+    return list_empty(&p->waiting) && p->cancel_at.ns == MTIME_NEVER.ns &&
+           !p->stalled;
+}
+
 struct mtime bsc_peer_deadline(const struct bsc_peer *p)
 {
     struct mtime at = mtime_min(stall_at(p), repeat_at(p));
@@ -170,6 +176,7 @@ static void stall(struct bs_client *c, struct bsc_peer *p)
 
     c->stats.stalls++;
     p->stalled = true;
+    bsc_peer_timed(c, p);
     p->stalls++;
     p->stalled_until = mtime_add_ms(c->now, (uint32_t)PAUSE_MS << shift);
     p->window_bytes =

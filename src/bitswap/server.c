@@ -33,7 +33,6 @@ struct bs_server *bs_server_new(const struct bs_server_config *config)
     list_init(&s->dirty);
     list_init(&s->faults);
     list_init(&s->jobs);
-    s->items = mem_zalloc(BS_REPLY_ITEMS_MAX, sizeof(struct bs_reply_item));
     return s;
 }
 
@@ -191,7 +190,6 @@ void bs_server_free(struct bs_server *s)
     bs_ids_release(&s->ids);
     map_release(&s->peers);
     map_release(&s->twins);
-    mem_free(s->items);
     mem_free(s);
 }
 
@@ -304,6 +302,7 @@ void bs_server_on_read(struct bs_server *s, uint64_t id, enum err err,
     w->state = BSS_READY;
     w->data = data;
     list_add_tail(&p->ready, &w->of_state);
+    p->ready_count++;
     p->ready_bytes += data.bytes.len;
     bss_hold(s, p, data.bytes.len);
 }

@@ -84,6 +84,7 @@ struct bss_peer {
     struct list active; /* in server->active or server->blocked */
     struct list dirty;  /* in server->dirty: look whether it can be sent to */
     size_t presences_count;
+    size_t ready_count;
     size_t ready_bytes;
     size_t unsent;
     size_t held;
@@ -109,8 +110,7 @@ struct bs_server {
     struct bs_ids ids; /* of jobs */
     uint64_t seq;
     size_t held;
-    size_t busy_count;           /* peers that read or are sent to */
-    struct bs_reply_item *items; /* room for one message */
+    size_t busy_count; /* peers that read or are sent to */
     struct bs_server_stats counts;
 };
 

@@ -122,7 +122,8 @@ struct bss_want *bss_next_read(struct bs_server *s)
     return NULL;
 }
 
-static size_t take_presences(struct bs_server *s, struct bss_peer *p)
+static size_t take_presences(struct bs_server *s, struct bss_peer *p,
+                             struct bs_reply_item *items)
 {
     size_t count = 0;
 
@@ -131,7 +132,7 @@ static size_t take_presences(struct bs_server *s, struct bss_peer *p)
             break;
         struct bss_presence *presence =
             container_of(it, struct bss_presence, link);
-        s->items[count++] = (struct bs_reply_item){
+        items[count++] = (struct bs_reply_item){
             .cid = presence->cid,
             .kind = presence->have ? BS_ITEM_HAVE : BS_ITEM_DONT_HAVE};
         presence_free(p, presence);
@@ -154,7 +155,8 @@ static void take_block(struct bs_server *s, struct bss_want *w,
     bss_want_free(s, w);
 }
 
-static size_t take_blocks(struct bs_server *s, struct bss_peer *p, size_t count)
+static size_t take_blocks(struct bs_server *s, struct bss_peer *p,
+                          struct bs_reply_item *items, size_t count)
 {
     size_t pieces = 0;
     size_t bytes = 0;
@@ -166,7 +168,7 @@ static size_t take_blocks(struct bs_server *s, struct bss_peer *p, size_t count)
         size_t len = w->data.bytes.len;
         if (bytes > 0 && len > BS_SERVER_MESSAGE_BYTES - bytes)
             break;
-        take_block(s, w, &s->items[count++]);
+        take_block(s, w, &items[count++]);
         if (len > BS_COPY_MAX)
             pieces++;
         bytes += len;
@@ -181,10 +183,14 @@ struct bs_frame *bss_next_frame(struct bs_server *s, struct bss_peer *p)
     if (!can_send(p))
         return NULL;
     bool blocks = can_send_blocks(p);
-    size_t count = take_presences(s, p);
+    size_t room = p->presences_count + p->ready_count;
+    room = room < BS_REPLY_ITEMS_MAX ? room : BS_REPLY_ITEMS_MAX;
+    struct bs_reply_item *items = mem_zalloc(room, sizeof(*items));
+    size_t count = take_presences(s, p, items);
     if (blocks)
-        count = take_blocks(s, p, count);
-    struct bs_frame *frame = bs_reply_encode(s->items, count, p->version);
+        count = take_blocks(s, p, items, count);
+    struct bs_frame *frame = bs_reply_encode(items, count, p->version);
+    mem_free(items);
     p->unsent += frame->len;
     bss_hold(s, p, frame->len);
     return frame;

@@ -48,6 +48,7 @@ void bss_want_free(struct bs_server *s, struct bss_want *w)
     struct bss_peer *p = w->peer;
 
     if (w->state == BSS_READY) {
+        p->ready_count--;
         p->ready_bytes -= w->data.bytes.len;
         bss_let_go(s, p, w->data.bytes.len);
         slice_release(&w->data);

@@ -60,9 +60,8 @@ static void derive(struct swarm *sw,
 static void copy_protocol(struct swarm *sw, const struct swarm_protocol *p)
 {
     struct protocol *dst = &sw->protocols[sw->protocols_count++];
-    size_t len = strlen(p->name);
 
-    memcpy(dst->name, p->name, len + 1);
+    dst->name = mem_strdup(p->name);
     dst->handler = p->handler;
     dst->window_extra = p->window_extra;
     dst->streams_max = p->streams_max;
@@ -87,8 +86,6 @@ struct swarm *swarm_new(const struct swarm_config *config)
     memcpy(sw->agent, config->agent, strlen(config->agent) + 1);
     sw->limits = config->limits;
     derive(sw, config->seed);
-    sw->protocols = mem_zalloc(SWARM_PROTOCOLS_MAX, sizeof(*sw->protocols));
-    sw->addrs = mem_zalloc(SWARM_ADDRS_MAX, sizeof(*sw->addrs));
     for (size_t i = 0; i < config->protocols_count; i++) {
         assert(strlen(config->protocols[i].name) <= SWARM_PROTOCOL_NAME_MAX);
         copy_protocol(sw, &config->protocols[i]);
@@ -160,7 +157,8 @@ void swarm_free(struct swarm *sw)
     backoff_release(&sw->backoff);
     for (size_t i = 0; i < SPARES_MAX; i++)
         buf_unref(sw->spares[i]);
-    mem_free(sw->protocols);
+    for (size_t i = 0; i < sw->protocols_count; i++)
+        mem_free(sw->protocols[i].name);
     mem_free(sw->addrs);
     secret_wipe(sw, sizeof(*sw));
     mem_free(sw);
@@ -198,7 +196,9 @@ void swarm_set_addrs(struct swarm *sw, const struct multiaddr *addrs,
 {
     sw->now = now;
     sw->addrs_count = 0;
-    for (size_t i = 0; i < count && sw->addrs_count < SWARM_ADDRS_MAX; i++) {
+    count = count < SWARM_ADDRS_MAX ? count : SWARM_ADDRS_MAX;
+    sw->addrs = mem_resize(sw->addrs, count, sizeof(sw->addrs[0]));
+    for (size_t i = 0; i < count; i++) {
         struct multiaddr addr = addrs[i];
         multiaddr_strip_peer(&addr);
         if (addr.len > 0)
@@ -240,6 +240,12 @@ void swarm_protocol_remove(struct swarm *sw, const char *name, struct mtime now)
     sw->now = now;
     if (p == NULL)
         return;
+    list_for_each (it, &sw->notes) {
+        struct note *n = container_of(it, struct note, link);
+        if (n->protocol == p->name)
+            n->protocol = ""; /* it outlives the name */
+    }
+    mem_free(p->name);
     *p = sw->protocols[--sw->protocols_count];
     list_names(sw);
     service_changed(sw);
@@ -412,10 +418,11 @@ bool swarm_is_connected(const struct swarm *sw, const struct peer_id *peer)
     return swarm_peer(sw, peer) != NULL;
 }
 
-static bool serves(const struct peer *p, struct bytes protocol)
+bool swarm_identified_serves(const struct swarm_identified *who,
+                             const char *protocol)
 {
-    for (size_t i = 0; i < p->message->protocols_count; i++) {
-        if (bytes_eq(p->message->protocols[i], protocol))
+    for (size_t i = 0; i < who->protocols_count; i++) {
+        if (bytes_eq(who->protocols[i], bytes_str(protocol)))
             return true;
     }
     return false;
@@ -425,12 +432,14 @@ enum err swarm_supports(const struct swarm *sw, const struct peer_id *peer,
                         const char *protocol)
 {
     const struct peer *p = swarm_peer(sw, peer);
+    struct swarm_identified who;
 
     if (p == NULL)
         return E_NOTFOUND;
     if (!p->identified)
         return E_AGAIN;
-    return serves(p, bytes_str(protocol)) ? OK : E_UNSUPPORTED;
+    tell_identified(p, &who);
+    return swarm_identified_serves(&who, protocol) ? OK : E_UNSUPPORTED;
 }
 
 static void tell_conn(const struct conn *c, struct swarm_conn_info *ret_info)

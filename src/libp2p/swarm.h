@@ -386,6 +386,10 @@ struct swarm_identified {
     struct bytes record;       /* its signed peer record; empty: none */
 };
 
+/** swarm_identified_serves - whether @who names @protocol. */
+bool swarm_identified_serves(const struct swarm_identified *who,
+                             const char *protocol);
+
 /**
  * struct swarm_out - one thing to do or to know.
  *

@@ -451,11 +451,11 @@ bool conn_input(struct swarm *sw, struct conn *c, struct swarm_out *ret_out)
 
 /* Output. ----------------------------------------------------------------- */
 
-static size_t sealed_size(const struct swarm *sw, size_t count)
+static size_t sealed_size(const struct yamux_batch *batches, size_t count)
 {
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
-        size += sw->batches[i].bytes + NOISE_LEN_BYTES + AEAD_TAG_BYTES;
+        size += batches[i].bytes + NOISE_LEN_BYTES + AEAD_TAG_BYTES;
     return size;
 }
 
@@ -496,12 +496,13 @@ static struct buf *output_buf(struct swarm *sw, size_t size)
 }
 
 /* One buffer for the wire of what the batches hold. */
-static struct buf *seal(struct swarm *sw, struct conn *c, size_t count)
+static struct buf *seal(struct swarm *sw, struct conn *c,
+                        struct yamux_batch *batches, size_t count)
 {
-    struct buf *buf = output_buf(sw, sealed_size(sw, count));
+    struct buf *buf = output_buf(sw, sealed_size(batches, count));
 
     for (size_t i = 0; i < count; i++) {
-        struct yamux_batch *b = &sw->batches[i];
+        struct yamux_batch *b = &batches[i];
         uint8_t *dst = buf->data + buf->len;
         buf->len += c->clear
                         ? copy_pieces(b, dst)
@@ -529,15 +530,19 @@ static bool tell_write(struct swarm *sw, struct conn *c, struct slice slice,
 static bool session_output(struct swarm *sw, struct conn *c,
                            struct swarm_out *ret_out)
 {
+    struct yamux_batch *batches;
     size_t count = 0;
 
+    /* Too large for the stack, and for what an idle node should hold. */
+    batches = mem_alloc(WRITE_BATCHES * sizeof(batches[0]));
     while (count < WRITE_BATCHES && yamux_has_output(&c->yamux)) {
-        yamux_fill(&c->yamux, NOISE_PLAIN_MAX, &sw->batches[count]);
-        if (sw->batches[count].bytes == 0)
+        yamux_fill(&c->yamux, NOISE_PLAIN_MAX, &batches[count]);
+        if (batches[count].bytes == 0)
             break;
         count++;
     }
-    struct buf *buf = count > 0 ? seal(sw, c, count) : NULL;
+    struct buf *buf = count > 0 ? seal(sw, c, batches, count) : NULL;
+    mem_free(batches);
     if (yamux_has_output(&c->yamux))
         conn_touch(sw, c);
     struct yamux_stream *told;

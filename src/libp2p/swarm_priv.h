@@ -85,6 +85,15 @@ struct upgrade {
     struct peer_id peer; /* proven, from CONN_MUXER on */
 };
 
+/* What of an identify message is kept; views into peer.raw. */
+struct said {
+    struct bytes protocol_version;
+    struct bytes agent;
+    struct bytes record;
+    size_t protocols_count;
+    struct bytes protocols[]; /* NOLINT: flexible array */
+};
+
 /* What is known about a peer while there is a connection to it. */
 struct peer {
     struct map_node node;
@@ -92,10 +101,10 @@ struct peer {
     struct list conns; /* of struct conn by peer_link, oldest first */
     size_t conns_count;
     bool identified;
-    uint64_t told_version;    /* of our identify that it got; 0: none */
-    uint8_t *raw;             /* owned: its identify */
-    struct identify *message; /* owned: views into @raw */
-    struct multiaddr *addrs;  /* owned */
+    uint64_t told_version;   /* of our identify that it got; 0: none */
+    uint8_t *raw;            /* owned: its identify */
+    struct said *message;    /* owned */
+    struct multiaddr *addrs; /* owned */
     size_t addrs_count;
     struct multiaddr observed;
 };
@@ -234,7 +243,7 @@ struct note {
 };
 
 struct protocol {
-    char name[SWARM_PROTOCOL_NAME_MAX + 1];
+    char *name; /* owned */
     uint32_t handler;
     uint32_t window_extra;
     uint32_t streams_max;
@@ -249,11 +258,11 @@ struct swarm {
     uint8_t chance_key[16];
     uint64_t chance_count;
     struct noise_keypair noise_keys;
-    struct mtime now;           /* of the last call that told */
-    struct protocol *protocols; /* owned: SWARM_PROTOCOLS_MAX */
+    struct mtime now; /* of the last call that told */
+    struct protocol protocols[SWARM_PROTOCOLS_MAX];
     size_t protocols_count;
     struct bytes names[BUILTINS + SWARM_PROTOCOLS_MAX];
-    struct multiaddr *addrs; /* owned: SWARM_ADDRS_MAX */
+    struct multiaddr *addrs; /* owned */
     size_t addrs_count;
     uint64_t seq;
     uint64_t version;  /* of our identify, from 1 */
@@ -274,8 +283,7 @@ struct swarm {
     struct timerq timers;
     struct guard guard;
     struct backoff backoff;
-    struct swarm_counts totals; /* only those that grow */
-    struct yamux_batch batches[WRITE_BATCHES];
+    struct swarm_counts totals;     /* only those that grow */
     struct buf *spares[SPARES_MAX]; /* see output_buf() */
 };
 

@@ -204,34 +204,50 @@ static void keep_addr(struct peer *p, const struct multiaddr *addr,
         p->addrs[p->addrs_count++] = plain;
 }
 
-static void keep_listed(struct peer *p, enum ma_class over)
+static void keep_listed(struct peer *p, const struct identify *m,
+                        enum ma_class over)
 {
-    for (size_t i = 0; i < p->message->addrs_count; i++) {
+    for (size_t i = 0; i < m->addrs_count; i++) {
         struct multiaddr addr;
-        if (multiaddr_decode(p->message->addrs[i], &addr) == OK)
+        if (multiaddr_decode(m->addrs[i], &addr) == OK)
             keep_addr(p, &addr, over);
     }
 }
 
 /* The signed record counts when there is a good one; one that is about
  * somebody else spoils all; one that is not good is as none. */
-static void keep_addrs(struct peer *p, enum ma_class over)
+static void keep_addrs(struct peer *p, struct identify *m, enum ma_class over)
 {
     struct peer_record *r = mem_zalloc(1, sizeof(*r));
-    bool good = p->message->record.len > 0 &&
-                peer_record_open(p->message->record, r) == OK;
+    bool good = m->record.len > 0 && peer_record_open(m->record, r) == OK;
 
     p->addrs = mem_zalloc(SWARM_ADDRS_MAX, sizeof(*p->addrs));
     if (!good) {
-        p->message->record = BYTES_EMPTY;
-        keep_listed(p, over);
+        m->record = BYTES_EMPTY;
+        keep_listed(p, m, over);
     } else if (peer_id_eq(&r->id, &p->id)) {
         for (size_t i = 0; i < r->addr_count; i++)
             keep_addr(p, &r->addrs[i], over);
     } else {
-        p->message->record = BYTES_EMPTY;
+        m->record = BYTES_EMPTY;
     }
+    p->addrs = mem_resize(p->addrs, p->addrs_count, sizeof(*p->addrs));
     mem_free(r);
+}
+
+static struct said *keep_said(const struct identify *m)
+{
+    size_t size = m->protocols_count * sizeof(m->protocols[0]);
+    struct said *said = mem_alloc(sizeof(*said) + size);
+
+    *said = (struct said){
+        .protocol_version = m->protocol_version,
+        .agent = m->agent,
+        .record = m->record,
+        .protocols_count = m->protocols_count,
+    };
+    memcpy(said->protocols, m->protocols, size);
+    return said;
 }
 
 static bool is_about(const struct identify *m, const struct peer *p)
@@ -268,13 +284,14 @@ static enum err learn(struct swarm *sw, struct stream *s)
     }
     service_forget(p);
     p->raw = raw;
-    p->message = m;
     p->identified = true;
-    keep_addrs(p, c->class);
+    keep_addrs(p, m, c->class);
+    p->message = keep_said(m);
     p->observed = (struct multiaddr){.len = 0};
     struct multiaddr observed;
     if (multiaddr_decode(m->observed, &observed) == OK)
         p->observed = observed;
+    mem_free(m);
     struct note *n = swarm_note(sw, SWARM_IDENTIFIED);
     n->conn = c->id;
     n->peer = p->id;

@@ -55,8 +55,10 @@ static bool push_reset(struct yamux *y, uint32_t id, uint32_t code)
 {
     if (y->resets_count == YAMUX_RESETS_MAX)
         return false;
-    if (y->resets == NULL)
-        y->resets = mem_zalloc(YAMUX_RESETS_MAX, sizeof(*y->resets));
+    if (y->resets == NULL) {
+        y->resets = mem_alloc(YAMUX_RESETS_MAX * sizeof(*y->resets));
+        y->resets_first = 0;
+    }
     size_t at = (y->resets_first + y->resets_count) % YAMUX_RESETS_MAX;
     y->resets[at] = (struct yamux_reset){.id = id, .code = code};
     y->resets_count++;

@@ -86,7 +86,8 @@ struct yamux {
     size_t pongs_count;
     bool ping_pending;
     uint32_t ping_opaque;
-    struct yamux_reset *resets; /* owned, ring of YAMUX_RESETS_MAX or NULL */
+    struct yamux_reset *resets; /* owned, ring of YAMUX_RESETS_MAX; NULL: none
+                                   waits */
     size_t resets_first;
     size_t resets_count;
     /* The frame that is coming in. */

@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "base/mem.h"
 #include "libp2p/yamux.h"
 #include "libp2p/yamux_priv.h"
 
@@ -74,6 +75,10 @@ static void add_resets(struct yamux *y, size_t max, struct yamux_batch *b)
         y->resets_first = (y->resets_first + 1) % YAMUX_RESETS_MAX;
         y->resets_count--;
     }
+    if (y->resets_count > 0 || y->resets == NULL)
+        return;
+    mem_free(y->resets);
+    y->resets = NULL;
 }
 
 static void add_ctl(struct yamux *y, size_t max, struct yamux_batch *b)

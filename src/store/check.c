@@ -380,6 +380,8 @@ static enum err collect_probes(struct store *s)
     struct check *c = &s->check;
     enum err err = OK;
 
+    if (c->probes == NULL)
+        c->probes = mem_zalloc(PROBES_MAX, sizeof(c->probes[0]));
     c->probes_count = 0;
     while (c->probes_count < PROBES_MAX) {
         struct bytes at = {c->cursor.key, c->cursor.len};

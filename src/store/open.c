@@ -413,6 +413,7 @@ static void drop(struct store *s)
     segs_release(&s->segs);
     index_release(&s->index);
     s->disk->close(s->disk, s->dir);
+    store_free_tables(s);
     mem_free(s);
 }
 

@@ -25,6 +25,20 @@ void store_wake(struct store *s)
     s->clock->set(s->clock, &s->turn, s->clock->now(s->clock));
 }
 
+/* Few stores ever have more than a handful. */
+static void grow_events(struct store *s)
+{
+    size_t room = s->events_room == 0 ? EVENTS_FIRST : 2 * s->events_room;
+    struct store_event *events = mem_zalloc(room, sizeof(events[0]));
+
+    for (size_t i = 0; i < s->events_count; i++)
+        events[i] = s->events[(s->events_head + i) % s->events_room];
+    mem_free(s->events);
+    s->events = events;
+    s->events_room = room;
+    s->events_head = 0;
+}
+
 void store_tell(struct store *s, enum store_event_kind kind, enum err err,
                 const struct store_key *key)
 {
@@ -33,10 +47,12 @@ void store_tell(struct store *s, enum store_event_kind kind, enum err err,
     if (key != NULL && multihash_decode(store_key_bytes(key), &e.hash) != OK)
         return;
     if (s->events_count == EVENTS_MAX) {
-        s->events_head = (s->events_head + 1) % EVENTS_MAX;
+        s->events_head = (s->events_head + 1) % s->events_room;
         s->events_count--;
+    } else if (s->events_count == s->events_room) {
+        grow_events(s);
     }
-    s->events[(s->events_head + s->events_count) % EVENTS_MAX] = e;
+    s->events[(s->events_head + s->events_count) % s->events_room] = e;
     s->events_count++;
 }
 
@@ -45,7 +61,7 @@ bool store_next(struct store *s, struct store_event *ret_event)
     if (s->events_count == 0)
         return false;
     *ret_event = s->events[s->events_head];
-    s->events_head = (s->events_head + 1) % EVENTS_MAX;
+    s->events_head = (s->events_head + 1) % s->events_room;
     s->events_count--;
     return true;
 }
@@ -59,6 +75,8 @@ void store_add_problem(struct store *s, enum store_problem_kind kind,
     s->problems_total++;
     if (key != NULL && multihash_decode(store_key_bytes(key), &p.hash) != OK)
         p.hash = (struct multihash){.len = 0};
+    if (s->problems == NULL)
+        s->problems = mem_zalloc(STORE_PROBLEMS_MAX, sizeof(s->problems[0]));
     if (s->problems_count < STORE_PROBLEMS_MAX)
         s->problems[s->problems_count++] = p;
     store_tell(s, STORE_EVENT_PROBLEM, E_CORRUPT, key);
@@ -387,6 +405,13 @@ void store_close(struct store *s, struct store_op *op)
     store_wake(s);
 }
 
+void store_free_tables(struct store *s)
+{
+    mem_free(s->events);
+    mem_free(s->problems);
+    mem_free(s->check.probes);
+}
+
 void store_free(struct store *s)
 {
     if (s == NULL)
@@ -406,5 +431,6 @@ void store_free(struct store *s)
     segs_release(&s->segs);
     index_release(&s->index);
     s->disk->close(s->disk, s->dir);
+    store_free_tables(s);
     mem_free(s);
 }

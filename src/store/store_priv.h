@@ -32,6 +32,7 @@ enum {
     REBUILD_CHANGES = 8 * COMMIT_CHANGES,
     REBUILD_CHANGES_PAUSE = 2 * REBUILD_CHANGES,
     PUTS_RESUME = STORE_PUTS_MAX / 4 * 3,
+    EVENTS_FIRST = 4, /* room at first; EVENTS_MAX is a multiple */
     EVENTS_MAX = 256,
     SLICE_STEPS = 256, /* of gc and collector in one turn */
     SPACE_ASK_MS = 1000,
@@ -192,7 +193,7 @@ struct check {
     struct store_cursor cursor;
     struct disk *disk; /* for the job, as all below */
     struct disk_file *dir;
-    struct probe probes[PROBES_MAX];
+    struct probe *probes; /* PROBES_MAX, from the first on */
     size_t probes_count;
     struct pool_job probe_job;
 };
@@ -226,10 +227,11 @@ struct store {
     size_t gets_busy;
     bool want_writable;
 
-    struct store_event events[EVENTS_MAX];
+    struct store_event *events; /* a ring */
+    size_t events_room;
     size_t events_head;
     size_t events_count;
-    struct store_problem problems[STORE_PROBLEMS_MAX];
+    struct store_problem *problems; /* STORE_PROBLEMS_MAX, from the first on */
     size_t problems_count;
     uint64_t problems_total;
 
@@ -448,6 +450,9 @@ void check_rebuild(struct store *s);
 bool check_stop(struct store *s);
 
 /* store.c again */
+
+/** store_free_tables - what store.c and check.c have allocated. */
+void store_free_tables(struct store *s);
 
 /** store_put_now - queue @op, for which there is room. */
 void store_put_now(struct store *s, struct store_put_op *op);
