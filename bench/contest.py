@@ -25,7 +25,10 @@ UNITS = {"rate": ("MiB/s", 1 / MIB), "files": ("files/s", 1),
          "left": ("MiB", 1 / MIB), "adds": ("MiB", 1 / MIB),
          "sends": ("MiB", 1 / MIB), "receives": ("MiB", 1 / MIB),
          "got": ("files/s", 1), "got_cpu": ("s CPU", 1), "more": ("ms", 1),
-         "trips": ("round trips", 1), "share": ("% of a core", 1)}
+         "trips": ("round trips", 1), "share": ("% of a core", 1),
+         "found": ("%", 1), "stored": ("%", 1), "hops": ("hops", 1),
+         "messages": ("messages", 1), "kib": ("KiB", 1 / 1024),
+         "speed": ("x", 1)}
 
 
 class Skip(Exception):

@@ -21,8 +21,9 @@ import processes  # noqa: E402
 from contest import Bench, table  # noqa: E402
 from groups import GROUPS as ONE_PAIR  # noqa: E402
 from network import NETWORK_GROUPS  # noqa: E402
+from simulate import SIMULATED_GROUPS  # noqa: E402
 
-GROUPS = {**ONE_PAIR, **NETWORK_GROUPS}
+GROUPS = {**ONE_PAIR, **NETWORK_GROUPS, **SIMULATED_GROUPS}
 
 
 def parse():

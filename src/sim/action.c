@@ -43,13 +43,44 @@ const struct sim_action sim_actions[SIM_VERBS_COUNT] = {
                     "bytes that it sends are altered"},
     [SIM_LOSSY] = {"lossy", "np", true, SECONDS(30),
                    "so many of its packets are lost"},
+    [SIM_APART] = {"apart", "n", true, SECONDS(30),
+                   "nothing passes between it and all others"},
+    [SIM_FORGET] = {"forget", "n", true, SECONDS(30),
+                    "blocks on its disk read as zeros"},
+    [SIM_FORGE] = {"forge", "n", true, SECONDS(30),
+                   "storage messages that it sends are altered"},
+    [SIM_REPLAY] = {"replay", "n", true, SECONDS(30),
+                    "it sends old storage messages instead of new ones"},
+    [SIM_SPOIL] = {"spoil", "n", true, SECONDS(30),
+                   "blocks that it sends are altered"},
+    [SIM_MUTE] = {"mute", "n", true, SECONDS(30),
+                  "it accepts objects, and neither asks for blocks nor sends "
+                  "any"},
+    [SIM_WIPE] = {"wipe", "n", true, SECONDS(5),
+                  "its disk is replaced; only the key is left"},
+    [SIM_JUMP] = {"jump", "nd", true, 0, "its wall clock is set forward"},
+    [SIM_REMOVE] = {"remove", "nf", false, 0,
+                    "release a file everywhere; it must succeed in the end"},
+    [SIM_RECOVER] = {"recover", "n", false, 0,
+                     "list all that it ever added; it must succeed in the end"},
+    [SIM_GONE] = {"gone", "f", false, 0,
+                  "no copy of the file is wanted from now on"},
+    [SIM_EXPECT] = {"expect", "nt", false, 0,
+                    "repairs NUMBER | keeps FILE | lacks FILE | state FILE "
+                    "STATE: holds now"},
+    [SIM_PROVIDE] = {"provide", "n", false, 0,
+                     "announce a drawn key in the DHT, without a block"},
+    [SIM_LOOKUP] = {"lookup", "n", false, 0,
+                    "look for a provider of a key drawn of those announced"},
+    [SIM_MARK] = {"mark", "", false, 0, "what follows is timed apart"},
 };
 
 /* What a line says about each of its events. */
 struct draft {
     enum sim_verb verb;
-    uint8_t *machines; /* a set; NULL: for no machine */
-    bool any;          /* drawn anew for each time */
+    uint8_t *machines;      /* a set; NULL: for no machine */
+    bool any;               /* drawn anew for each time */
+    struct bytes holder_of; /* drawn when it happens; or empty */
     uint8_t *sides;
     uint32_t other;
     uint64_t number;
@@ -78,6 +109,15 @@ static enum err find_verb(struct sim_line *l, enum sim_verb *ret_verb)
 
 static enum err read_machines(struct sim_line *l, struct draft *d)
 {
+    static const char prefix[] = "holder:";
+    size_t len = sizeof(prefix) - 1;
+
+    if (l->at < l->count && l->words[l->at].len > len &&
+        memcmp(l->words[l->at].p, prefix, len) == 0) {
+        struct bytes word = l->words[l->at++];
+        d->holder_of = bytes_sub(word, len, word.len - len);
+        return OK;
+    }
     d->machines = mem_zalloc(l->script->machines + 1, 1);
     d->any = l->at < l->count && bytes_eq(l->words[l->at], BYTES_LIT("any"));
     return sim_line_machines(l, d->machines, 1);
@@ -231,6 +271,7 @@ static enum err add_event(struct sim_line *l, const struct draft *d,
         .verb = d->verb,
         .line = l->number,
         .machine = machine,
+        .holder_of = copy_text(d->holder_of, s->events_count),
         .other = d->other,
         .for_ns = d->for_ns,
         .number = draw_number(l, d),
@@ -323,7 +364,10 @@ void sim_event_format(const struct sim_event *e, size_t machines,
     add_unit(out, "at ", e->at_ns);
     strbuf_str(out, " ");
     strbuf_str(out, action->name);
-    if (e->machine != SIM_NO_MACHINE) {
+    if (e->holder_of != NULL) {
+        strbuf_str(out, " holder:");
+        strbuf_str(out, e->holder_of);
+    } else if (e->machine != SIM_NO_MACHINE) {
         strbuf_str(out, " ");
         strbuf_u64(out, e->machine);
     }

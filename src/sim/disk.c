@@ -179,8 +179,8 @@ struct sim_kv_data *sim_disk_kv(struct sim_disk *d, const char *path,
 
 /* Damage. */
 
-static bool is_below(struct sim_disk *d, const struct sim_inode *file,
-                     const char *below)
+bool sim_disk_is_below(struct sim_disk *d, const struct sim_inode *file,
+                       const char *below)
 {
     struct sim_inode *dir;
 
@@ -199,7 +199,7 @@ static uint64_t bytes_below(struct sim_disk *d, const char *below)
 
     list_for_each (it, &d->inodes) {
         const struct sim_inode *i = container_of(it, struct sim_inode, link);
-        if (is_below(d, i, below))
+        if (sim_disk_is_below(d, i, below))
             total += i->size;
     }
     return total;
@@ -215,7 +215,7 @@ bool sim_disk_rot(struct sim_disk *d, const char *below)
     uint8_t bit = (uint8_t)(1U << sim_rand_below(&d->rand, BITS_OF_BYTE));
     list_for_each (it, &d->inodes) {
         struct sim_inode *i = container_of(it, struct sim_inode, link);
-        if (!is_below(d, i, below))
+        if (!sim_disk_is_below(d, i, below))
             continue;
         if (at >= i->size) {
             at -= i->size;
@@ -245,7 +245,7 @@ size_t sim_disk_lose(struct sim_disk *d, const char *below)
 
     list_for_each (it, &d->inodes) {
         struct sim_inode *i = container_of(it, struct sim_inode, link);
-        if (!is_below(d, i, below))
+        if (!sim_disk_is_below(d, i, below))
             continue;
         zero_file(i);
         count++;

@@ -36,7 +36,10 @@ struct sim_disk {
     uint64_t bytes_per_s; /* read and written; 0: no limit */
     bool lies;            /* a sync does nothing */
     bool full;            /* whatever the capacity */
-    uint64_t ops_left;    /* then it dies; UINT64_MAX: never */
+    /** @forgets: files right below this path read as zeros, whatever was
+     * written to them; NULL: none. */
+    const char *forgets;
+    uint64_t ops_left; /* then it dies; UINT64_MAX: never */
 
     bool dead;        /* all operations fail without any effect */
     bool died;        /* @ops_left ran out: a power cut is due */

@@ -101,11 +101,15 @@ static void do_close(struct disk *disk, struct disk_file *f)
 static enum err do_read(struct disk *disk, struct disk_file *f, uint64_t offset,
                         uint8_t *dst, size_t len, size_t *ret_len)
 {
-    if (!sim_disk_step(of(disk), len))
+    struct sim_disk *d = of(disk);
+
+    if (!sim_disk_step(d, len))
         return E_IO;
     if (f->inode->kind != DISK_IS_FILE || (f->flags & DISK_READ) == 0)
         return E_REFUSED;
     *ret_len = sim_file_read(f->inode, offset, dst, len);
+    if (d->forgets != NULL && sim_disk_is_below(d, f->inode, d->forgets))
+        memset(dst, 0, *ret_len);
     return OK;
 }
 

@@ -79,6 +79,10 @@ struct disk_file {
     unsigned flags;
 };
 
+/** sim_disk_is_below - whether @file is a file right below the path @below. */
+bool sim_disk_is_below(struct sim_disk *d, const struct sim_inode *file,
+                       const char *below);
+
 /** sim_inode_new - with one reference. */
 MUST_USE struct sim_inode *sim_inode_new(struct sim_disk *d,
                                          enum disk_kind kind, uint32_t mode);

@@ -37,22 +37,16 @@ static void on_log(void *user, enum log_level level, struct bytes line)
         config->on_log(config->user, m, level, line);
 }
 
-/* As `xmbl init` does it; the key follows from the seed. */
-static void make_folder(struct sim_machine *m)
+/* As `xmbl init` does it. */
+static void make_folder(struct sim_machine *m, const struct privkey *key)
 {
     struct disk *disk = &m->disk.disk;
     struct disk_file *dir;
-    uint8_t seed[ED25519_SEED_BYTES];
-    struct privkey key;
-
-    sim_rand_fill(&m->rand, seed, sizeof(seed));
-    privkey_init_seed(&key, seed);
-    m->peer = privkey_peer_id(&key);
     enum err err = disk->mkdir(disk, NULL, SIM_PATH, false);
     assert(err == OK);
     err = disk->open(disk, NULL, SIM_PATH, DISK_READ | DISK_DIR, &dir);
     assert(err == OK);
-    err = identity_store(disk, dir, &m->rng, &key, NULL, false);
+    err = identity_store(disk, dir, &m->rng, key, NULL, false);
     assert(err == OK);
     disk->close(disk, dir);
     err = disk->open(disk, NULL, "/", DISK_READ | DISK_DIR, &dir);
@@ -60,6 +54,18 @@ static void make_folder(struct sim_machine *m)
     err = disk->sync_dir(disk, dir);
     assert(err == OK);
     disk->close(disk, dir);
+}
+
+/* The key follows from the seed. */
+static void make_key(struct sim_machine *m)
+{
+    uint8_t seed[ED25519_SEED_BYTES];
+    struct privkey key;
+
+    sim_rand_fill(&m->rand, seed, sizeof(seed));
+    privkey_init_seed(&key, seed);
+    m->peer = privkey_peer_id(&key);
+    make_folder(m, &key);
     privkey_release(&key);
 }
 
@@ -90,7 +96,9 @@ struct sim_machine *sim_machine_new(struct sim_world *world, uint32_t index,
         .pool = &m->pool.pool,
         .http = &m->http.http,
     };
-    make_folder(m);
+    sim_liar_init(&m->liar, world->seed, index);
+    m->port = SIM_PORT;
+    make_key(m);
     return m;
 }
 
@@ -103,6 +111,7 @@ void sim_machine_free(struct sim_machine *m)
     sim_http_release(&m->http);
     sim_host_release(&m->host);
     sim_disk_release(&m->disk);
+    sim_liar_release(&m->liar);
     sim_clock_release(&m->clock);
     if (m->own != NULL)
         sim_settings_release(m->own);
@@ -130,7 +139,7 @@ size_t sim_machine_addr(const struct sim_machine *m, char *dst, size_t max)
         strbuf_u64(&s, m->host.addr.ip[i]);
     }
     strbuf_str(&s, "/tcp/");
-    strbuf_u64(&s, SIM_PORT);
+    strbuf_u64(&s, m->port);
     strbuf_str(&s, "/p2p/");
     strbuf_str(&s, peer);
     size_t len = s.len;
@@ -240,8 +249,9 @@ enum err sim_machine_start(struct sim_machine *m, struct fault *ret_fault)
         err = node_start(m->node, sim_clock_now(&m->clock), ret_fault);
     }
     if (err != OK) {
+        bool died = m->disk.died;
         give_up_start(m);
-        return err;
+        return died ? E_AGAIN : err;
     }
     m->state = SIM_RUNNING;
     node_turn_end(m->node, sim_clock_now(&m->clock));
@@ -328,6 +338,39 @@ void sim_machine_kill(struct sim_machine *m, bool power)
     sim_clock_resume(&m->clock);
     m->powered = m->powered && !power;
     m->host.up = m->powered;
+}
+
+void sim_machine_wipe(struct sim_machine *m)
+{
+    struct sim_disk old = m->disk;
+    struct privkey key;
+
+    sim_machine_kill(m, true);
+    enum err err = load_key(m, &key);
+    assert(err == OK); /* it was durable before the first start */
+    sim_disk_release(&m->disk);
+    sim_disk_init(&m->disk, &m->clock, m->world->seed);
+    m->disk.capacity_bytes = old.capacity_bytes;
+    m->disk.sync_ns = old.sync_ns;
+    m->disk.op_ns = old.op_ns;
+    m->disk.bytes_per_s = old.bytes_per_s;
+    m->disk.rand = old.rand;
+    make_folder(m, &key);
+    privkey_release(&key);
+}
+
+void sim_machine_share(struct sim_machine *m, const uint8_t ip[static 4])
+{
+    struct strbuf s;
+
+    m->port = (uint16_t)(SIM_PORT + m->index);
+    sim_host_share(&m->host, ip, m->port);
+    strbuf_init(&s, ADDR_ROOM);
+    strbuf_str(&s, "network.listen=/ip4/0.0.0.0/tcp/");
+    strbuf_u64(&s, m->port);
+    enum err err = sim_machine_set(m, strbuf_cstr(&s));
+    assert(err == OK);
+    strbuf_release(&s);
 }
 
 void sim_machine_turn(struct sim_machine *m)

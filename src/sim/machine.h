@@ -16,6 +16,7 @@
 #include "sim/disk.h"
 #include "sim/http.h"
 #include "sim/kv.h"
+#include "sim/liar.h"
 #include "sim/net.h"
 #include "sim/pool.h"
 #include "sim/rand.h"
@@ -54,7 +55,9 @@ struct sim_machine {
     struct sim_pool pool;
     struct sim_kv_opener kv;
     struct sim_http http;
+    struct sim_liar liar;
     uint32_t starts;
+    uint16_t port; /* where its node listens; see sim_machine_share() */
 
     struct env env; /* private, as all below */
     struct rng rng;
@@ -81,7 +84,8 @@ MUST_USE enum err sim_machine_set(struct sim_machine *m, const char *pair);
 /**
  * sim_machine_start - power on and start the node.
  *
- * Return: OK; E_EXISTS it runs or is being stopped; what node_open() and
+ * Return: OK; E_EXISTS it runs or is being stopped; E_AGAIN: its power was cut
+ * meanwhile, since its disk was armed; what node_open() and
  * node_start() say, with @ret_fault.
  */
 MUST_USE enum err sim_machine_start(struct sim_machine *m,
@@ -94,6 +98,14 @@ void sim_machine_stop(struct sim_machine *m);
 /** sim_machine_kill - end the node at once, without any effect of its own.
  * @power: the machine loses its power, and what was not synced. */
 void sim_machine_kill(struct sim_machine *m, bool power);
+
+/** sim_machine_wipe - as a power cut, and another disk is put in, on which
+ * there is nothing but the node's key. */
+void sim_machine_wipe(struct sim_machine *m);
+
+/** sim_machine_share - have the address @ip, which other machines may have too,
+ * and a port of its own.  Before its first start. */
+void sim_machine_share(struct sim_machine *m, const uint8_t ip[static 4]);
 
 /** sim_machine_turn - one turn. */
 void sim_machine_turn(struct sim_machine *m);

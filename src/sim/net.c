@@ -80,6 +80,24 @@ static size_t interfaces(struct net *net, struct net_addr *dst, size_t max)
     return count;
 }
 
+/* The address, and the port where it is not the host's own. */
+static void set_key(struct sim_host *h)
+{
+    memcpy(h->key, h->addr.ip, 4);
+    h->key[4] = (uint8_t)(h->shared >> 8);
+    h->key[5] = (uint8_t)h->shared;
+    map_put(&h->of->hosts, &h->node, (struct bytes){h->key, sizeof(h->key)});
+}
+
+void sim_host_share(struct sim_host *h, const uint8_t ip[static 4],
+                    uint16_t port)
+{
+    map_remove(&h->of->hosts, &h->node);
+    memcpy(h->addr.ip, ip, 4);
+    h->shared = port;
+    set_key(h);
+}
+
 void sim_host_init(struct sim_host *h, struct sim_net *n,
                    struct sim_clock *clock, const uint8_t ip[static 4])
 {
@@ -104,7 +122,7 @@ void sim_host_init(struct sim_host *h, struct sim_net *n,
     list_init(&h->udps);
     list_init(&h->lookups);
     timer_init(&h->flush, on_flush);
-    map_put(&n->hosts, &h->node, (struct bytes){h->addr.ip, 4});
+    set_key(h);
     list_add_tail(&n->all, &h->link);
 }
 
@@ -168,12 +186,17 @@ bool sim_host_has(const struct sim_host *h, const struct net_addr *a)
 
 struct sim_host *sim_host_at(struct sim_host *h, const struct net_addr *a)
 {
-    if (sim_host_has(h, a))
-        return h;
-    if (a->ip_len != 4)
-        return NULL;
-    struct map_node *node = map_get(&h->of->hosts, (struct bytes){a->ip, 4});
-    return node == NULL ? NULL : container_of(node, struct sim_host, node);
+    uint8_t key[6] = {a->ip[0], a->ip[1], a->ip[2], a->ip[3]};
+    struct map_node *node = NULL;
+
+    for (unsigned i = 0; node == NULL && a->ip_len == 4 && i < 2; i++) {
+        key[4] = i > 0 ? 0 : (uint8_t)(a->port >> 8);
+        key[5] = i > 0 ? 0 : (uint8_t)a->port;
+        node = map_get(&h->of->hosts, (struct bytes){key, sizeof(key)});
+    }
+    if (node != NULL)
+        return container_of(node, struct sim_host, node);
+    return sim_host_has(h, a) ? h : NULL;
 }
 
 uint16_t sim_host_port(struct sim_host *h)
@@ -213,6 +236,8 @@ static uint8_t side_of(const struct sim_cut *cut, const struct sim_host *h)
 bool sim_net_is_cut(const struct sim_net *n, const struct sim_host *from,
                     const struct sim_host *to)
 {
+    if (n->apart && from != to)
+        return true;
     list_for_each (it, &n->cuts) {
         const struct sim_cut *cut = container_of(it, struct sim_cut, link);
         uint8_t a = side_of(cut, from);

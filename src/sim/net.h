@@ -15,6 +15,7 @@
 struct peer_id;
 struct sim_clock;
 struct sim_cut;
+struct sim_liar;
 struct sim_host;
 struct sim_time;
 
@@ -61,6 +62,7 @@ struct sim_net {
     uint64_t split_ppm;   /* of segments that are read in two parts */
     struct map hosts;     /* by address */
     struct list all;      /* struct sim_host.link */
+    bool apart;           /* nothing passes between any two hosts */
     struct list cuts;     /* private */
     struct list names;    /* struct sim_name_entry */
     struct list syns;     /* private: dials on their way */
@@ -83,11 +85,16 @@ struct sim_host {
     uint64_t bytes_in; /* of streams */
     uint64_t bytes_out;
     const struct peer_id *peer; /* who is there, for sim_net.secured */
+    /** @liar: alters what this host sends over connections that begin from
+     * now on; of a secured net only.  Borrowed; NULL: nobody. */
+    struct sim_liar *liar;
 
     struct sim_net *of; /* private, as all below */
     struct sim_clock *clock;
     struct sim_rand rand;
     struct net_addr addr;
+    uint16_t shared;      /* port on an address of several; 0: own address */
+    uint8_t key[6];       /* @addr and @shared */
     struct map_node node; /* in sim_net.hosts */
     struct list link;     /* in sim_net.all */
     struct list listeners;
@@ -112,6 +119,11 @@ void sim_net_release(struct sim_net *n);
  * @clock: of its machine, borrowed. */
 void sim_host_init(struct sim_host *h, struct sim_net *n,
                    struct sim_clock *clock, const uint8_t ip[static 4]);
+
+/** sim_host_share - have the address @ip, which other hosts may have too; who
+ * dials @port of it reaches @h.  Before its node listens there. */
+void sim_host_share(struct sim_host *h, const uint8_t ip[static 4],
+                    uint16_t port);
 
 /** sim_host_release - it has no sockets any more (asserted). */
 void sim_host_release(struct sim_host *h);

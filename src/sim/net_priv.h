@@ -66,12 +66,14 @@ struct sim_end {
     struct list coming; /* struct sim_segment */
     size_t coming_len;  /* bytes of them */
     bool paused;
-    unsigned retries;     /* of the first segment over a cut link */
-    struct mtime stalled; /* since when; MTIME_NEVER: it is not */
-    struct timer arrival; /* on our clock */
-    struct timer own;     /* on our clock: the dial, closing, writable */
-    enum err why;         /* for on_closed */
-    struct sim_syn *syn;  /* under way, or NULL */
+    unsigned retries;         /* of the first segment over a cut link */
+    struct mtime stalled;     /* since when; MTIME_NEVER: it is not */
+    bool heard;               /* something has come */
+    struct sim_liar_way *way; /* from a liar, or NULL */
+    struct timer arrival;     /* on our clock */
+    struct timer own;         /* on our clock: the dial, closing, writable */
+    enum err why;             /* for on_closed */
+    struct sim_syn *syn;      /* under way, or NULL */
 };
 
 /* A dial on its way to the other machine, on whose clock it is. */

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "sim/clock.h"
+#include "sim/liar.h"
 #include "sim/net_priv.h"
 
 enum {
@@ -331,24 +332,41 @@ static void garble(struct sim_end *e, uint8_t *p, size_t len)
     p[at] ^= (uint8_t)(1 + sim_rand_below(r, UINT8_MAX));
 }
 
+/* What a liar makes of it; it has to hear a connection from its begin. */
+static uint8_t *twist(struct sim_end *e, size_t *len)
+{
+    struct sim_liar *liar = e->far->liar;
+    uint8_t *ring = e->host->of->ring;
+
+    if (!e->heard && liar != NULL && e->host->of->secured)
+        e->way = sim_liar_way_new();
+    e->heard = true;
+    if (liar == NULL || e->way == NULL)
+        return ring;
+    return sim_liar_pass(liar, e->way, (struct bytes){ring, *len}, len);
+}
+
 static void read_segment(struct sim_end *e, const struct sim_segment *g,
                          struct mtime now)
 {
     struct sim_host *h = e->host;
     struct sim_net *n = h->of;
-    size_t first = g->len;
+    size_t len = g->len;
 
     copy_to_ring(n->ring, g);
     garble(e, n->ring, g->len);
-    sim_clock_trace(h->clock, SIM_RECEIVED, (struct bytes){n->ring, g->len});
+    uint8_t *in = twist(e, &len);
+    size_t first = len;
+    sim_clock_trace(h->clock, SIM_RECEIVED, (struct bytes){in, len});
     n->segments++;
-    n->bytes += g->len;
-    h->bytes_in += g->len;
-    if (g->len > 1 && sim_rand_chance(&h->rand, n->split_ppm))
-        first = 1 + (size_t)sim_rand_below(&h->rand, g->len - 1);
-    e->sock->on_read(e->sock, n->ring, first, now);
-    if (first < g->len && e->state == SIM_END_OPEN)
-        e->sock->on_read(e->sock, n->ring + first, g->len - first, now);
+    n->bytes += len;
+    h->bytes_in += len;
+    if (len > 1 && sim_rand_chance(&h->rand, n->split_ppm))
+        first = 1 + (size_t)sim_rand_below(&h->rand, len - 1);
+    if (first > 0)
+        e->sock->on_read(e->sock, in, first, now);
+    if (first < len && e->state == SIM_END_OPEN)
+        e->sock->on_read(e->sock, in + first, len - first, now);
 }
 
 /* The acknowledgement travels back and lets the sender go on. */
@@ -521,6 +539,7 @@ static void end_free(struct sim_end *e)
     sim_clock_set(e->host->clock, &e->own, MTIME_NEVER);
     list_remove(&e->dirty);
     list_remove(&e->link);
+    sim_liar_way_free(e->way);
     mem_free(e);
 }
 

@@ -6,6 +6,7 @@
 #include "libp2p/swarm.h"
 #include "node/network.h"
 #include "node/node.h"
+#include "node/objects.h"
 #include "sim/run_priv.h"
 
 enum {
@@ -84,6 +85,7 @@ void sim_files_free(struct sim_run *r)
             container_of(list_first(&r->files), struct sim_file, link);
         list_remove(&f->link);
         mem_free(f->name);
+        mem_free(f->copies_at);
         mem_free(f);
     }
 }
@@ -191,6 +193,7 @@ static void prepare(struct sim_op *op)
         break;
     case SIM_OP_GET:
     case SIM_OP_CHECK:
+    case SIM_OP_COPY:
         set_target(op, "GET", "/api/v1/content/", op->file->cid);
         c->on_body = compare;
         break;
@@ -202,6 +205,13 @@ static void prepare(struct sim_op *op)
         break;
     case SIM_OP_CONNECT:
         set_connect(op);
+        break;
+    case SIM_OP_REMOVE:
+        op->file->is_gone = true;
+        set_target(op, "DELETE", "/api/v1/objects/", op->file->cid);
+        break;
+    case SIM_OP_RECOVER:
+        set_target(op, "POST", "/api/v1/objects/recover", "");
         break;
     }
     c->method = op->method;
@@ -223,7 +233,7 @@ static bool can_ask(const struct sim_op *op)
         return false;
     if (op->kind == SIM_OP_CONNECT)
         return !is_connected(op);
-    return op->kind == SIM_OP_ADD || op->kind == SIM_OP_CALL || op->file->acked;
+    return op->file == NULL || op->kind == SIM_OP_ADD || op->file->acked;
 }
 
 static void ask_later(struct sim_op *op)
@@ -278,10 +288,13 @@ static bool find_cid(struct sim_op *op)
 
 static void added(struct sim_op *op)
 {
-    if (!find_cid(op)) {
+    struct cid cid;
+
+    if (!find_cid(op) || cid_parse(bytes_str(op->file->cid), &cid) != OK) {
         ask_later(op);
         return;
     }
+    op->file->root = cid_to_v1(&cid);
     op->done = true;
     op->file->acked = true;
     op->file->machine = op->machine->index;
@@ -302,6 +315,20 @@ static void compared(struct sim_op *op)
         op->run->result->checked++;
 }
 
+/* Whether its node owns all that was ever added there. */
+static bool lists_all(const struct sim_op *op)
+{
+    const struct objects *o = node_objects(op->machine->node);
+
+    list_for_each (it, &op->run->files) {
+        const struct sim_file *f = container_of(it, struct sim_file, link);
+        if (f->acked && !f->is_gone && f->copies > 0 &&
+            f->machine == op->machine->index && !objects_owns(o, &f->root))
+            return false;
+    }
+    return true;
+}
+
 static void succeeded(struct sim_op *op)
 {
     switch (op->kind) {
@@ -310,10 +337,17 @@ static void succeeded(struct sim_op *op)
         break;
     case SIM_OP_GET:
     case SIM_OP_CHECK:
+    case SIM_OP_COPY:
         compared(op);
         break;
     case SIM_OP_PIN:
+    case SIM_OP_REMOVE:
         op->done = true;
+        break;
+    case SIM_OP_RECOVER:
+        op->done = lists_all(op);
+        if (!op->done)
+            ask_later(op);
         break;
     case SIM_OP_CALL:
         op->done = true;
@@ -382,7 +416,8 @@ struct sim_op *sim_op_begin(struct sim_run *r, enum sim_op_kind kind,
 static bool is_pending(const struct sim_run *r, const struct sim_op *op)
 {
     return !op->done && op->kind != SIM_OP_CONNECT &&
-           r->damaged[op->machine->index] == 0 &&
+           (r->damaged[op->machine->index] == SIM_UNDAMAGED ||
+            op->kind == SIM_OP_COPY) &&
            r->wanted[op->machine->index] != 0;
 }
 
@@ -404,6 +439,9 @@ void sim_ops_tell(struct sim_run *r)
         [SIM_OP_CHECK] = "acknowledged and not to be had",
         [SIM_OP_CALL] = "never answered",
         [SIM_OP_CONNECT] = "",
+        [SIM_OP_REMOVE] = "never removed",
+        [SIM_OP_RECOVER] = "never recovered",
+        [SIM_OP_COPY] = "kept and not to be had",
     };
 
     list_for_each (it, &r->ops) {

@@ -20,8 +20,8 @@ static void on_undo(struct timer *t, struct mtime now)
     undo(container_of(t, struct sim_undo, timer));
 }
 
-static struct sim_undo *undo_later(struct sim_run *r, const struct sim_event *e,
-                                   uint64_t ns)
+struct sim_undo *sim_undo_later(struct sim_run *r, const struct sim_event *e,
+                                uint64_t ns)
 {
     struct sim_undo *u = mem_zalloc(1, sizeof(*u));
 
@@ -33,8 +33,7 @@ static struct sim_undo *undo_later(struct sim_run *r, const struct sim_event *e,
     return u;
 }
 
-static struct sim_machine *machine_of(struct sim_run *r,
-                                      const struct sim_event *e)
+struct sim_machine *sim_machine_of(struct sim_run *r, const struct sim_event *e)
 {
     assert(e->machine < r->world->machines_count);
     return r->world->machines[e->machine];
@@ -58,15 +57,16 @@ void sim_start_machine(struct sim_run *r, struct sim_machine *m)
     }
     if (err == E_AGAIN || err == E_NOSPACE)
         return; /* the poll tries again */
-    if (r->damaged[m->index] == 0)
+    if (r->damaged[m->index] == SIM_UNDAMAGED)
         sim_run_fail(r, m, "does not start", bytes_str(fault.text));
 }
 
 static void end_node(struct sim_run *r, const struct sim_event *e)
 {
-    struct sim_machine *m = machine_of(r, e);
-    bool armed = e->verb == SIM_POWER && m->state == SIM_RUNNING &&
-                 sim_rand_chance(&r->rand, HALF_PPM);
+    struct sim_machine *m = sim_machine_of(r, e);
+    /* One that is to stay off has to be off now. */
+    bool armed = e->verb == SIM_POWER && e->for_ns > 0 &&
+                 m->state == SIM_RUNNING && sim_rand_chance(&r->rand, HALF_PPM);
 
     if (m->state == SIM_OFF && e->verb != SIM_POWER)
         return;
@@ -78,13 +78,13 @@ static void end_node(struct sim_run *r, const struct sim_event *e)
         sim_machine_kill(m, e->verb == SIM_POWER);
     r->wanted[m->index] = 0;
     if (e->for_ns > 0)
-        (void)undo_later(r, e, e->for_ns); /* it is in the list */
+        (void)sim_undo_later(r, e, e->for_ns); /* it is in the list */
 }
 
 /* An armed disk that was not used any more dies now. */
 static void restart(struct sim_run *r, const struct sim_event *e)
 {
-    struct sim_machine *m = machine_of(r, e);
+    struct sim_machine *m = sim_machine_of(r, e);
 
     if (e->verb == SIM_POWER && m->disk.ops_left != UINT64_MAX)
         sim_machine_kill(m, true);
@@ -95,38 +95,39 @@ static void restart(struct sim_run *r, const struct sim_event *e)
 
 static void rot(struct sim_run *r, const struct sim_event *e)
 {
-    struct sim_machine *m = machine_of(r, e);
+    struct sim_machine *m = sim_machine_of(r, e);
 
     if (sim_disk_rot(&m->disk, blocks_path))
-        r->damaged[m->index] = 1;
+        r->damaged[m->index] = SIM_DAMAGED;
 }
 
 static void lose(struct sim_run *r, const struct sim_event *e)
 {
-    struct sim_machine *m = machine_of(r, e);
+    struct sim_machine *m = sim_machine_of(r, e);
 
-    if (sim_disk_lose(&m->disk, blocks_path) > 0)
-        r->damaged[m->index] = 1;
+    if (sim_disk_lose(&m->disk, blocks_path) > 0 &&
+        r->damaged[m->index] == SIM_UNDAMAGED)
+        r->damaged[m->index] = SIM_LOST;
 }
 
 static void set_lies(struct sim_run *r, const struct sim_event *e, bool lies)
 {
-    struct sim_machine *m = machine_of(r, e);
+    struct sim_machine *m = sim_machine_of(r, e);
 
     m->disk.lies = lies;
-    r->damaged[m->index] = 1;
+    r->damaged[m->index] = SIM_DAMAGED;
 }
 
 static void set_slow(struct sim_run *r, const struct sim_event *e, bool slow)
 {
-    struct sim_disk *d = &machine_of(r, e)->disk;
+    struct sim_disk *d = &sim_machine_of(r, e)->disk;
 
     d->op_ns = slow ? d->op_ns + e->number : d->op_ns - e->number;
 }
 
 static void set_lossy(struct sim_run *r, const struct sim_event *e, bool lossy)
 {
-    struct sim_link *l = &machine_of(r, e)->host.link_of;
+    struct sim_link *l = &sim_machine_of(r, e)->host.link_of;
 
     l->loss_ppm = lossy ? l->loss_ppm + e->number : l->loss_ppm - e->number;
 }
@@ -139,9 +140,11 @@ static void begin_op(struct sim_run *r, const struct sim_event *e,
     struct sim_file *file = kind == SIM_OP_CALL || kind == SIM_OP_CONNECT
                                 ? NULL
                                 : sim_file_get(r, e->file);
-    if (kind == SIM_OP_ADD)
+    if (kind == SIM_OP_ADD) {
         file->size = e->number;
-    struct sim_op *op = sim_op_begin(r, kind, machine_of(r, e), file);
+        file->copies = e->copies;
+    }
+    struct sim_op *op = sim_op_begin(r, kind, sim_machine_of(r, e), file);
     op->copies = e->copies;
     if (kind == SIM_OP_CONNECT)
         op->other = r->world->machines[e->other];
@@ -152,7 +155,7 @@ static void begin_op(struct sim_run *r, const struct sim_event *e,
 static void cut(struct sim_run *r, const struct sim_event *e)
 {
     uint64_t ever = r->script->duration_ns + r->script->settle_ns;
-    struct sim_undo *u = undo_later(r, e, e->for_ns > 0 ? e->for_ns : ever);
+    struct sim_undo *u = sim_undo_later(r, e, e->for_ns > 0 ? e->for_ns : ever);
 
     u->cut = sim_net_cut(&r->world->net, e->sides, r->world->machines_count,
                          e->verb == SIM_DEAF);
@@ -161,7 +164,7 @@ static void cut(struct sim_run *r, const struct sim_event *e)
 /* The fault itself; what ends it comes after. */
 static void begin_fault(struct sim_run *r, const struct sim_event *e)
 {
-    struct sim_machine *m = machine_of(r, e);
+    struct sim_machine *m = sim_machine_of(r, e);
 
     if (e->verb == SIM_RESET)
         sim_host_reset(&m->host);
@@ -180,7 +183,7 @@ static void begin_fault(struct sim_run *r, const struct sim_event *e)
     else
         set_lossy(r, e, true);
     if (e->for_ns > 0)
-        (void)undo_later(r, e, e->for_ns); /* it is in the list */
+        (void)sim_undo_later(r, e, e->for_ns); /* it is in the list */
 }
 
 static void tell_event(struct sim_run *r, const struct sim_event *e)
@@ -201,7 +204,7 @@ void sim_perform(struct sim_run *r, const struct sim_event *e)
     r->result->faults += sim_actions[e->verb].is_fault;
     switch (e->verb) {
     case SIM_START:
-        sim_start_machine(r, machine_of(r, e));
+        sim_start_machine(r, sim_machine_of(r, e));
         break;
     case SIM_STOP:
     case SIM_KILL:
@@ -237,6 +240,29 @@ void sim_perform(struct sim_run *r, const struct sim_event *e)
     case SIM_LOSSY:
         begin_fault(r, e);
         break;
+    case SIM_APART:
+    case SIM_FORGET:
+    case SIM_FORGE:
+    case SIM_REPLAY:
+    case SIM_SPOIL:
+    case SIM_MUTE:
+    case SIM_WIPE:
+    case SIM_JUMP:
+    case SIM_REMOVE:
+    case SIM_RECOVER:
+    case SIM_GONE:
+    case SIM_EXPECT:
+        sim_storage_begin(r, e);
+        break;
+    case SIM_PROVIDE:
+    case SIM_LOOKUP:
+        sim_dht_begin(r, e);
+        break;
+    case SIM_MARK:
+        r->result->marked_ms = r->world->time.now.ns / SIM_MS;
+        if (r->config->mark != NULL)
+            r->config->mark(r->config->user);
+        break;
     case SIM_VERBS_COUNT:
         break;
     }
@@ -253,10 +279,21 @@ static void end_fault(struct sim_run *r, const struct sim_event *e,
         break;
     case SIM_CUT:
     case SIM_DEAF:
+    case SIM_APART:
         sim_net_heal(c);
         break;
+    case SIM_WIPE:
+        restart(r, e);
+        break;
+    case SIM_FORGET:
+    case SIM_FORGE:
+    case SIM_REPLAY:
+    case SIM_SPOIL:
+    case SIM_MUTE:
+        sim_storage_end(r, e);
+        break;
     case SIM_FULL:
-        machine_of(r, e)->disk.full = false;
+        sim_machine_of(r, e)->disk.full = false;
         break;
     case SIM_SLOW:
         set_slow(r, e, false);
@@ -265,7 +302,7 @@ static void end_fault(struct sim_run *r, const struct sim_event *e,
         set_lies(r, e, false);
         break;
     case SIM_GARBLE:
-        machine_of(r, e)->host.garbles = false;
+        sim_machine_of(r, e)->host.garbles = false;
         break;
     case SIM_LOSSY:
         set_lossy(r, e, false);
@@ -279,6 +316,14 @@ static void end_fault(struct sim_run *r, const struct sim_event *e,
     case SIM_RESET:
     case SIM_ROT:
     case SIM_LOSE:
+    case SIM_JUMP:
+    case SIM_REMOVE:
+    case SIM_RECOVER:
+    case SIM_GONE:
+    case SIM_EXPECT:
+    case SIM_PROVIDE:
+    case SIM_LOOKUP:
+    case SIM_MARK:
     case SIM_VERBS_COUNT:
         break; /* these do not end */
     }

@@ -14,6 +14,7 @@ enum {
     ADDRS_MAX = 4000,
     ADDR_MAX = 256,
     BOOTSTRAP_MAX = 16,
+    BITS = 8,
 };
 
 /* Telling. */
@@ -91,6 +92,9 @@ static void set_traits(struct sim_machine *m, const struct sim_traits *t)
     m->host.link_of = t->link;
     m->host.nat = t->nat;
     m->host.lan = t->lan;
+    if (t->sybil)
+        sim_machine_share(m, (const uint8_t[4]){(uint8_t)(t->group >> BITS),
+                                                (uint8_t)t->group, 1, 1});
     m->clock.wall_ms = t->wall_ms;
     m->disk.lies = t->lies;
     m->disk.sync_ns = t->sync_ns;
@@ -150,7 +154,7 @@ static void make_world(struct sim_run *r)
     for (uint32_t i = 0; i < s->machines; i++) {
         set_traits(r->world->machines[i], &s->traits[i]);
         set_own(r->world->machines[i], s->own[i]);
-        r->damaged[i] = s->traits[i].lies;
+        r->damaged[i] = s->traits[i].lies ? SIM_DAMAGED : SIM_UNDAMAGED;
     }
 }
 
@@ -160,7 +164,8 @@ static void begin_checks(struct sim_run *r)
 {
     list_for_each (it, &r->files) {
         struct sim_file *f = container_of(it, struct sim_file, link);
-        if (f->acked && r->damaged[f->machine] == 0 &&
+        if (f->acked && !f->is_gone &&
+            r->damaged[f->machine] == SIM_UNDAMAGED &&
             r->wanted[f->machine] != 0)
             (void)sim_op_begin(r, SIM_OP_CHECK, r->world->machines[f->machine],
                                f);
@@ -213,14 +218,27 @@ static void next_phase(struct sim_run *r)
         begin_phase(r, SIM_PHASE_SETTLE, r->script->settle_ns);
         break;
     case SIM_PHASE_SETTLE:
-        if (sim_ops_pending(r) == 0) {
+        if (sim_ops_pending(r) == 0 && sim_dht_pending(r) == 0 &&
+            sim_copies_settled(r)) {
             begin_phase(r, SIM_PHASE_CHECK, (uint64_t)CHECK_S * SIM_S);
             begin_checks(r);
         } else if (late) {
             sim_ops_tell(r);
+            sim_copies_tell(r);
+            if (sim_dht_pending(r) > 0)
+                sim_run_fail(r, NULL, "a question to the DHT does not end",
+                             BYTES_EMPTY);
         }
         break;
     case SIM_PHASE_CHECK:
+        if (sim_ops_pending(r) == 0) {
+            begin_phase(r, SIM_PHASE_COPIES, (uint64_t)CHECK_S * SIM_S);
+            sim_copies_check(r);
+        } else if (late) {
+            sim_ops_tell(r);
+        }
+        break;
+    case SIM_PHASE_COPIES:
         if (sim_ops_pending(r) == 0) {
             begin_phase(r, SIM_PHASE_STOP, (uint64_t)STOP_S * SIM_S);
             stop_all(r);
@@ -247,6 +265,7 @@ static void on_poll(struct timer *t, struct mtime now)
 
     (void)now; /* the world is asked */
     start_wanted(r);
+    sim_copies_look(r);
     next_phase(r);
     if (r->phase != SIM_PHASE_DONE)
         sim_clock_after(&r->world->clock, t, (uint64_t)SIM_POLL_MS * SIM_MS);
@@ -259,8 +278,9 @@ static void on_next(struct timer *t, struct mtime now)
 
     while (r->event_at < s->events_count &&
            s->events[r->event_at].at_ns <= now.ns) {
-        const struct sim_event *e = &s->events[r->event_at++];
-        if (!e->left_out && r->phase == SIM_PHASE_EVENTS)
+        struct sim_event *e = &s->events[r->event_at++];
+        if (!e->left_out && r->phase == SIM_PHASE_EVENTS &&
+            sim_storage_draw(r, e))
             sim_perform(r, e);
     }
     if (r->event_at < s->events_count)
@@ -296,11 +316,13 @@ static void end_world(struct sim_run *r)
         if (r->world->machines[i]->state != SIM_OFF)
             sim_machine_kill(r->world->machines[i], false);
     }
+    sim_dht_end(r);
     sim_ops_free(r);
     sim_files_free(r);
     sim_world_free(r->world);
     mem_free(r->damaged);
     mem_free(r->wanted);
+    mem_free(r->lied);
 }
 
 void sim_run(const struct sim_run_config *config, struct sim_result *ret_result)
@@ -311,6 +333,7 @@ void sim_run(const struct sim_run_config *config, struct sim_result *ret_result)
         .result = ret_result,
         .damaged = mem_zalloc(config->script->machines, 1),
         .wanted = mem_zalloc(config->script->machines, 1),
+        .lied = mem_zalloc(config->script->machines, 1),
     };
 
     *ret_result = (struct sim_result){.failed = false};
@@ -318,6 +341,9 @@ void sim_run(const struct sim_run_config *config, struct sim_result *ret_result)
     list_init(&r.files);
     list_init(&r.ops);
     list_init(&r.undos);
+    list_init(&r.asks);
+    list_init(&r.provided);
+    sim_rand_init(&r.dht_rand, config->seed, "dht", 0);
     timer_init(&r.next, on_next);
     timer_init(&r.poll, on_poll);
     make_world(&r);
@@ -354,8 +380,39 @@ static void add_text(struct strbuf *out, const char *name, const char *text)
     strbuf_str(out, "\"");
 }
 
+static void add_dht(struct strbuf *out, const struct sim_dht_counts *c)
+{
+    add_field(out, "provides", c->provides);
+    add_field(out, "provided", c->provided);
+    add_field(out, "provide_messages", c->provide_messages);
+    add_field(out, "provide_records", c->records);
+    add_field(out, "lookups", c->lookups);
+    add_field(out, "lookups_found", c->found);
+    add_field(out, "lookup_hops", c->hops);
+    add_field(out, "lookup_hops_max", c->hops_max);
+    add_field(out, "lookup_messages", c->messages);
+    add_field(out, "lookup_failures", c->failures);
+    add_field(out, "lookup_bytes", c->bytes);
+    add_field(out, "lookup_ms", c->elapsed_ms);
+    add_field(out, "dht_lost", c->lost);
+}
+
+static void add_cost(struct strbuf *out, const struct sim_result *r,
+                     const struct sim_cost *cost)
+{
+    add_field(out, "real_ms", cost->real_ms);
+    add_field(out, "cpu_ms", cost->cpu_ms);
+    add_field(out, "peak_kib", cost->peak_kib);
+    if (r->marked_ms == 0)
+        return;
+    add_field(out, "marked_virtual_ms", r->virtual_ms - r->marked_ms);
+    add_field(out, "marked_real_ms", cost->marked_real_ms);
+    add_field(out, "marked_cpu_ms", cost->marked_cpu_ms);
+}
+
 void sim_result_json(const struct sim_result *r, const char *name,
-                     uint64_t seed, uint64_t real_ms, struct strbuf *out)
+                     uint64_t seed, const struct sim_cost *cost,
+                     struct strbuf *out)
 {
     uint8_t hash[8];
 
@@ -371,7 +428,7 @@ void sim_result_json(const struct sim_result *r, const char *name,
     add_field(out, "events", r->trace_count);
     add_field(out, "turns", r->turns);
     add_field(out, "virtual_ms", r->virtual_ms);
-    add_field(out, "real_ms", real_ms);
+    add_cost(out, r, cost);
     add_field(out, "segments", r->segments);
     add_field(out, "bytes", r->bytes);
     add_field(out, "datagrams", r->datagrams);
@@ -384,6 +441,8 @@ void sim_result_json(const struct sim_result *r, const char *name,
     add_field(out, "checked", r->checked);
     add_field(out, "disk_bytes", r->disk_bytes);
     add_field(out, "syncs", r->syncs);
+    if (r->dht.provides + r->dht.lookups > 0)
+        add_dht(out, &r->dht);
     if (r->failed)
         add_text(out, "why", r->why);
     strbuf_str(out, "}\n");

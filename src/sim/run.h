@@ -21,7 +21,8 @@ struct sim_world;
  *
  * Phases: the events; then all that is broken is made whole and what is under
  * way must end; then every file that was acknowledged is read back where it
- * was; then all nodes are stopped.  The first invariant that does not hold ends
+ * was; then the holders of objects read their copies back, each by itself; then
+ * all nodes are stopped.  The first invariant that does not hold ends
  * the run.
  */
 
@@ -40,7 +41,35 @@ struct sim_run_config {
     /** @trace: as sim_trace.tell; or NULL. */
     void (*trace)(void *user, uint64_t count, struct mtime now,
                   uint32_t machine, enum sim_kind kind, struct bytes payload);
+    /** @mark: the event of that name; or NULL. */
+    void (*mark)(void *user);
     void *user;
+};
+
+/** struct sim_dht_counts - sums over all questions put to the DHT. */
+struct sim_dht_counts {
+    uint64_t provides;
+    uint64_t provided; /* ... that somebody stored */
+    uint64_t provide_messages;
+    uint64_t records; /* that were stored */
+    uint64_t lookups;
+    uint64_t found; /* ... that found the provider */
+    uint64_t hops;
+    uint64_t hops_max;
+    uint64_t messages;
+    uint64_t failures;
+    uint64_t bytes; /* both ways */
+    uint64_t elapsed_ms;
+    uint64_t lost; /* whose node ended meanwhile */
+};
+
+/** struct sim_cost - what a run took, as its owner has measured it. */
+struct sim_cost {
+    uint64_t real_ms;
+    uint64_t cpu_ms;
+    uint64_t marked_real_ms; /* of it, since the mark; 0: there was none */
+    uint64_t marked_cpu_ms;
+    uint64_t peak_kib; /* resident */
 };
 
 /** struct sim_result - what came out. */
@@ -62,6 +91,8 @@ struct sim_result {
     uint64_t checked;    /* files that were read back */
     uint64_t disk_bytes; /* written */
     uint64_t syncs;
+    uint64_t marked_ms; /* virtual time of the mark */
+    struct sim_dht_counts dht;
     char why[SIM_FAILURE_MAX]; /* of the first failure, else empty */
 };
 
@@ -69,10 +100,10 @@ struct sim_result {
 void sim_run(const struct sim_run_config *config,
              struct sim_result *ret_result);
 
-/** sim_result_json - append @r as a JSON object, one line.
- * @real_ms: how long it took. */
+/** sim_result_json - append @r as a JSON object, one line. */
 void sim_result_json(const struct sim_result *r, const char *name,
-                     uint64_t seed, uint64_t real_ms, struct strbuf *out);
+                     uint64_t seed, const struct sim_cost *cost,
+                     struct strbuf *out);
 
 /**
  * sim_shrink - leave out faults of @config->script while the run still fails.

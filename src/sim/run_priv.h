@@ -19,6 +19,7 @@ enum sim_phase {
     SIM_PHASE_EVENTS,
     SIM_PHASE_SETTLE,
     SIM_PHASE_CHECK,
+    SIM_PHASE_COPIES, /* each holder by itself */
     SIM_PHASE_STOP,
     SIM_PHASE_DONE,
 };
@@ -32,6 +33,33 @@ struct sim_file {
     bool acked;
     uint32_t machine; /* where it was acknowledged */
     char cid[CID_TEXT_MAX];
+    struct cid root;            /* of the object */
+    uint64_t copies;            /* wanted on other nodes; 0: it is no object */
+    bool was_full;              /* it had as many copies once */
+    bool is_gone;               /* none is wanted any more */
+    struct sim_copy *copies_at; /* of each machine; NULL: not looked at yet */
+};
+
+/* What one machine had of a file when it was last looked at. */
+struct sim_copy {
+    bool counts;   /* kept, by one that runs and may be counted */
+    bool was_kept; /* kept when it ended or went bad */
+    uint32_t starts;
+    uint64_t ended_ns; /* when that was */
+};
+
+/* What a fault of ours has done to a disk. */
+enum sim_damage {
+    SIM_UNDAMAGED,
+    SIM_DAMAGED, /* it is not to be trusted any more */
+    SIM_LOST,    /* blocks have gone, all else is good */
+};
+
+/* What the copy of a machine is worth to the checks. */
+enum sim_trust {
+    SIM_TRUST_GOOD, /* its copies are real, and others have to see them */
+    SIM_TRUST_HALF, /* lied, but its disk is good: others may count it or not */
+    SIM_TRUST_NONE, /* must be replaced */
 };
 
 enum sim_op_kind {
@@ -41,6 +69,9 @@ enum sim_op_kind {
     SIM_OP_CHECK, /* read back what was acknowledged */
     SIM_OP_CALL,
     SIM_OP_CONNECT, /* for ever: connects again */
+    SIM_OP_REMOVE,
+    SIM_OP_RECOVER, /* until it lists all that it ever added */
+    SIM_OP_COPY,    /* as SIM_OP_CHECK, at a holder */
 };
 
 /* A request that is repeated until it succeeds. */
@@ -85,11 +116,19 @@ struct sim_run {
     struct list files;
     struct list ops;
     struct list undos;
+    struct list asks;     /* of the DHT, under way */
+    struct list provided; /* keys that were announced */
+    uint64_t provided_count;
+    struct sim_rand dht_rand;
     size_t event_at;
     struct timer next;
     struct timer poll;
-    uint8_t *damaged; /* of each machine: its disk is not to be trusted */
-    uint8_t *wanted;  /* of each machine: it was started once */
+    uint8_t *damaged;    /* of each machine: enum sim_damage */
+    uint8_t *wanted;     /* of each machine: it was started once */
+    uint8_t *lied;       /* of each machine: it was a liar once */
+    bool is_forged;      /* some machine forged or replayed messages */
+    uint64_t looked_ns;  /* at copies, last */
+    uint64_t settled_ns; /* the copies are as they should be since */
 };
 
 /** sim_run_fail - an invariant does not hold at @m (or NULL). */
@@ -111,6 +150,50 @@ void sim_undos_free(struct sim_run *r);
 
 /** sim_start_machine - start its node; tries again where that may help. */
 void sim_start_machine(struct sim_run *r, struct sim_machine *m);
+
+/** sim_machine_of - the machine of @e, which was drawn if need be. */
+struct sim_machine *sim_machine_of(struct sim_run *r,
+                                   const struct sim_event *e);
+
+/** sim_undo_later - have sim_end_fault() called for @e in @ns. */
+struct sim_undo *sim_undo_later(struct sim_run *r, const struct sim_event *e,
+                                uint64_t ns);
+
+/** sim_storage_begin - carry out an event about objects or liars. */
+void sim_storage_begin(struct sim_run *r, const struct sim_event *e);
+
+/** sim_storage_end - what such a fault began ends. */
+void sim_storage_end(struct sim_run *r, const struct sim_event *e);
+
+/** sim_storage_draw - the machine of @e->holder_of; false: nobody keeps it. */
+bool sim_storage_draw(struct sim_run *r, struct sim_event *e);
+
+/** sim_keeps - whether @m runs and keeps @f for another. */
+bool sim_keeps(const struct sim_machine *m, const struct sim_file *f);
+
+/** sim_copies_look - note who has which copies; fails when one let go and too
+ * few are left. */
+void sim_copies_look(struct sim_run *r);
+
+/** sim_copies_settled - whether all objects have had the copies that they
+ * should for a while. */
+bool sim_copies_settled(struct sim_run *r);
+
+/** sim_copies_tell - fail for the first object that has not. */
+void sim_copies_tell(struct sim_run *r);
+
+/** sim_copies_check - cut the power of all, let nothing pass between them, and
+ * have each holder read its copies back. */
+void sim_copies_check(struct sim_run *r);
+
+/** sim_dht_begin - carry out an event about the DHT. */
+void sim_dht_begin(struct sim_run *r, const struct sim_event *e);
+
+/** sim_dht_pending - questions that will end. */
+size_t sim_dht_pending(const struct sim_run *r);
+
+/** sim_dht_end - forget questions and keys; all nodes are off. */
+void sim_dht_end(struct sim_run *r);
 
 /** sim_file_get - the file called @name; made when it is not known. */
 struct sim_file *sim_file_get(struct sim_run *r, const char *name);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "sim/scenario_priv.h"
 
 static const struct sim_scenario table[] = {
     {
@@ -93,28 +94,43 @@ static const struct sim_scenario table[] = {
         .seeds = 10,
     },
     {
-        .name = "keep",
-        .help = "files outlive their owner and one holder after another",
-        .text = "nodes 10\n"
-                "duration 25m\n"
-                "settle 5m\n"
+        .name = "dht",
+        .help =
+            "1,000 nodes announce and look up while 20% an hour come and go",
+        .text = "nodes 1000\n"
+                "duration 30m\n"
+                "settle 1m\n"
                 "secured yes\n"
-                "link all latency 20ms jitter 10ms loss 0.1%\n"
-                "bootstrap 2\n"
-                "set all storage.repair_grace=1m\n"
-                "set all storage.audit_interval=2m\n"
-                "at 0s start all over 5s\n"
-                "at 20s add 5 a 1-300KiB copies 3\n"
-                "at 20s add 6 b 1-300KiB copies 3\n"
-                "at 3m power 5 for ever\n"
-                "at 8m power any for ever\n"
-                "at 13m kill any for ever\n"
-                "at 18m power any for ever\n"
-                "random 2 from 1m to 20m cut 0-4 5-9 for 30s\n"
-                "random 4 from 1m to 20m reset any\n"
-                "at 23m get 0-9 a\n"
-                "at 23m get 0-9 b\n",
-        .seeds = 10,
+                "link all latency 20ms jitter 10ms\n"
+                "bootstrap 8\n"
+                "set all logging.level=warning\n"
+                "set all network.outbound=8\n"
+                "set all network.connections_max=48\n"
+                "at 0s start all over 2m\n"
+                "at 5m mark\n"
+                "random 300 from 5m to 28m provide any\n"
+                "random 1500 from 6m to 30m lookup any\n"
+                "random 84 from 5m to 30m kill any for 10m\n",
+        .seeds = 0,
+    },
+    {
+        .name = "wide",
+        .help = "10,000 nodes, as in dht",
+        .text = "nodes 10000\n"
+                "duration 10m\n"
+                "settle 1m\n"
+                "secured yes\n"
+                "link all latency 20ms jitter 10ms\n"
+                "bootstrap 16\n"
+                "set all logging.level=warning\n"
+                "set all network.outbound=8\n"
+                "set all network.connections_max=48\n"
+                "at 0s start all over 4m\n"
+                "at 5m mark\n"
+                "random 200 from 5m to 8m provide any\n"
+                "random 500 from 6m to 10m lookup any\n"
+                "random 167 from 5m to 10m kill any for 10m\n",
+        .seeds = 0,
     },
     {
         .name = "idle",
@@ -130,14 +146,18 @@ static const struct sim_scenario table[] = {
 
 const struct sim_scenario *sim_scenario_at(size_t index)
 {
-    return index < countof(table) ? &table[index] : NULL;
+    if (index < countof(table))
+        return &table[index];
+    index -= countof(table);
+    return index < sim_scenarios_storage_count ? &sim_scenarios_storage[index]
+                                               : NULL;
 }
 
 const struct sim_scenario *sim_scenario_find(const char *name)
 {
-    for (size_t i = 0; i < countof(table); i++) {
-        if (strcmp(table[i].name, name) == 0)
-            return &table[i];
-    }
-    return NULL;
+    const struct sim_scenario *s = sim_scenario_at(0);
+
+    for (size_t i = 0; s != NULL && strcmp(s->name, name) != 0; i++)
+        s = sim_scenario_at(i + 1);
+    return s;
 }

@@ -96,6 +96,13 @@ static enum err read_group(struct sim_line *l, struct sim_traits *t)
     return err == OK ? sim_line_end(l) : err;
 }
 
+/* As a group, and all of its machines have one address: 1.1 in it. */
+static enum err read_sybil(struct sim_line *l, struct sim_traits *t)
+{
+    t->sybil = true;
+    return read_group(l, t);
+}
+
 static enum err read_wall(struct sim_line *l, struct sim_traits *t)
 {
     bool behind = sim_line_is(l, "behind");
@@ -282,6 +289,7 @@ static enum err read_line(struct sim_line *l)
         {"nat", NULL, read_nat},
         {"lan", NULL, read_lan},
         {"group", NULL, read_group},
+        {"sybil", NULL, read_sybil},
         {"wall", NULL, read_wall},
     };
 
@@ -426,6 +434,7 @@ void sim_script_release(struct sim_script *s)
     for (size_t i = 0; i < s->events_count; i++) {
         mem_free(s->events[i].file);
         mem_free(s->events[i].sides);
+        mem_free(s->events[i].holder_of);
     }
     mem_free(s->events);
     for (uint32_t i = 0; i < s->machines; i++) {

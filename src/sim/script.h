@@ -46,6 +46,21 @@ enum sim_verb {
     SIM_LIE,
     SIM_GARBLE,
     SIM_LOSSY,
+    SIM_APART,
+    SIM_FORGET,
+    SIM_FORGE,
+    SIM_REPLAY,
+    SIM_SPOIL,
+    SIM_MUTE,
+    SIM_WIPE,
+    SIM_JUMP,
+    SIM_REMOVE,
+    SIM_RECOVER,
+    SIM_GONE,
+    SIM_EXPECT,
+    SIM_PROVIDE,
+    SIM_LOOKUP,
+    SIM_MARK,
     SIM_VERBS_COUNT,
 };
 
@@ -68,7 +83,10 @@ struct sim_event {
     uint64_t at_ns;
     enum sim_verb verb;
     uint32_t line;    /* of the script */
-    uint32_t machine; /* SIM_NO_MACHINE: none */
+    uint32_t machine; /* SIM_NO_MACHINE: none, or not drawn yet */
+    /** @holder_of: the machine is drawn when it happens, of those that run and
+     * keep this file for another; or NULL. */
+    char *holder_of;
     uint32_t other;
     uint64_t for_ns;
     uint64_t number; /* size, duration, share in ppm */
@@ -88,6 +106,7 @@ struct sim_traits {
     bool nat;
     uint16_t group; /* first two bytes of the address; 0: default */
     uint32_t lan;
+    bool sybil; /* one of many on one address, of @group */
     int64_t wall_ms;
 };
 

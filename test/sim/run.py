@@ -5,7 +5,8 @@ Usage: run.py              every scenario with as many seeds as it names
        run.py SEEDS        ... with so many instead
        run.py SEEDS NAME   ... of one scenario
 
-A seed that fails is told with the command that repeats it.  The first five
+A seed that fails is told with the command that repeats it.  The time of each
+stage is told: that of a scenario with sanitizers, and that of its traces.  The first five
 seeds of each scenario are run twice with each compiler: their traces must be
 equal.  Without clang that part is skipped.  Ends with the line
 'N passed, N failed[, N skipped]'.
@@ -17,6 +18,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EQUAL_SEEDS = 5
@@ -99,10 +101,16 @@ def main():
     for name, seeds in scenarios(checked):
         if only not in (None, name):
             continue
+        began = time.monotonic()
         good, bad = run_seeds(checked, name, wanted or seeds)
+        checked_at = time.monotonic()
         equal = compare(plain, name) if has_clang else None
+        compared_at = time.monotonic()
         print(f"{name}: {good} of {good + bad} seeds passed"
-              + (", traces equal" if equal else ""), flush=True)
+              f" in {checked_at - began:.1f} s"
+              + (f", traces {'equal' if equal else 'DIFFER'}"
+                 f" in {compared_at - checked_at:.1f} s" if has_clang else ""),
+              flush=True)
         passed += good + (equal is True)
         failed += bad + (equal is False)
         skipped += equal is None

@@ -164,18 +164,18 @@ static void a_power_cut_keeps_a_prefix(void **state)
         open_fixture(&f, seed);
         put(&f, &puts[0], 0);
         run_clock(&f);
-        for (uint8_t i = 1; i < BATCHES; i++)
-            put(&f, &puts[i], i);
+        for (unsigned i = 1; i < BATCHES; i++)
+            put(&f, &puts[i], (uint8_t)i);
         sim_disk_power(&f.disk);
         f.kv->close(f.kv);
         sim_disk_revive(&f.disk);
         open_kv(&f);
         assert_true(has(&f, 0, 0));
         unsigned count = 0;
-        for (uint8_t i = 0; i < BATCHES; i++) {
-            assert_true(has(&f, 0, i) == has(&f, 1, i));
-            assert_true(!has(&f, 0, i) || count == i);
-            count += has(&f, 0, i);
+        for (unsigned i = 0; i < BATCHES; i++) {
+            assert_true(has(&f, 0, (uint8_t)i) == has(&f, 1, (uint8_t)i));
+            assert_true(!has(&f, 0, (uint8_t)i) || count == i);
+            count += has(&f, 0, (uint8_t)i);
         }
         partly += count > 1 && count < BATCHES;
         close_fixture(&f);
@@ -194,8 +194,8 @@ static void a_lie_loses_the_last_commits(void **state)
         struct put puts[BATCHES];
         open_fixture(&f, seed);
         f.disk.lies = true;
-        for (uint8_t i = 0; i < BATCHES; i++) {
-            put(&f, &puts[i], i);
+        for (unsigned i = 0; i < BATCHES; i++) {
+            put(&f, &puts[i], (uint8_t)i);
             run_clock(&f);
             assert_true(puts[i].done);
         }
@@ -204,9 +204,9 @@ static void a_lie_loses_the_last_commits(void **state)
         sim_disk_revive(&f.disk);
         open_kv(&f);
         unsigned count = 0;
-        for (uint8_t i = 0; i < BATCHES; i++) {
-            assert_true(!has(&f, 0, i) || count == i);
-            count += has(&f, 0, i);
+        for (unsigned i = 0; i < BATCHES; i++) {
+            assert_true(!has(&f, 0, (uint8_t)i) || count == i);
+            count += has(&f, 0, (uint8_t)i);
         }
         lost += count < BATCHES;
         close_fixture(&f);

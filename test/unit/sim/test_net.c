@@ -115,8 +115,8 @@ static void open_fixture(struct fixture *f)
     *f = (struct fixture){.refuses = false};
     sim_time_init(&f->time);
     sim_net_init(&f->net, &f->time, 1);
-    for (uint8_t i = 0; i < HOSTS; i++) {
-        uint8_t ip[4] = {20, i, 0, 1};
+    for (unsigned i = 0; i < HOSTS; i++) {
+        uint8_t ip[4] = {20, (uint8_t)i, 0, 1};
         sim_clock_init(&f->clocks[i], &f->time, i);
         sim_host_init(&f->hosts[i], &f->net, &f->clocks[i], ip);
     }
@@ -210,7 +210,7 @@ static void bytes_come_whole_and_in_order(void **state)
     f.net.split_ppm = 500000;
     for (size_t i = 0; i < 2; i++) {
         f.hosts[i].link_of.loss_ppm = 20000;
-        f.hosts[i].link_of.jitter_ns = 10 * SIM_MS;
+        f.hosts[i].link_of.jitter_ns = UINT64_C(10) * SIM_MS;
     }
     connect(&f);
     size_t queued = write_pattern(&f, &f.dialer, 0, BIG);
@@ -234,7 +234,7 @@ static void a_full_queue_tells_when_it_is_low(void **state)
 
     (void)state;
     open_fixture(&f);
-    f.hosts[0].link_of.up_bytes_s = 1024 * 1024;
+    f.hosts[0].link_of.up_bytes_s = UINT64_C(1024) * 1024;
     connect(&f);
     assert_true(write_pattern(&f, &f.dialer, 0, BIG) > NET_HIGH_BYTES);
     run_until(&f, 3000);

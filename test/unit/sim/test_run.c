@@ -78,7 +78,7 @@ static void a_file_moves(void **state)
     assert_int_equal(a.gotten, 1);
     assert_int_equal(a.checked, 1);
     assert_int_equal(a.starts, 3);
-    assert_true(a.bytes > 3 * 1024 * 1024);
+    assert_true(a.bytes > UINT64_C(3) * 1024 * 1024);
     assert_true(a.trace_hash == b.trace_hash);
     assert_int_equal(a.trace_count, b.trace_count);
     assert_true(a.trace_hash != c.trace_hash);
@@ -125,12 +125,13 @@ static void a_run_that_fails_is_shrunk(void **state)
 static void the_report_is_json(void **state)
 {
     struct sim_result r = {.failed = true, .trace_hash = 0xab};
+    struct sim_cost cost = {.real_ms = 6};
     struct strbuf s;
 
     (void)state;
     (void)strcpy(r.why, "a \"quoted\" word");
     strbuf_init(&s, 4096);
-    sim_result_json(&r, "name", 5, 6, &s);
+    sim_result_json(&r, "name", 5, &cost, &s);
     assert_non_null(strstr(strbuf_cstr(&s), "{\"ok\":false,"));
     assert_non_null(strstr(strbuf_cstr(&s), "\"seed\":5,"));
     assert_non_null(strstr(strbuf_cstr(&s), "\"trace\":\"00000000000000ab\""));
