@@ -65,7 +65,7 @@ void keeper_heap_unset(struct keeper_heap *h, struct keeper_timer *t)
     t->place = 0;
 }
 
-void keeper_heap_set(struct keeper_heap *h, struct keeper_timer *t,
+static void heap_set(struct keeper_heap *h, struct keeper_timer *t,
                      struct mtime at)
 {
     keeper_heap_unset(h, t);
@@ -85,7 +85,7 @@ void keeper_heap_sooner(struct keeper_heap *h, struct keeper_timer *t,
                         struct mtime at)
 {
     if (t->place == 0 || mtime_before(at, t->at))
-        keeper_heap_set(h, t, at);
+        heap_set(h, t, at);
 }
 
 struct mtime keeper_heap_first(const struct keeper_heap *h)

@@ -39,11 +39,7 @@ struct keeper_heap {
 /** keeper_heap_release - free the table; timers are untouched. */
 void keeper_heap_release(struct keeper_heap *h);
 
-/** keeper_heap_set - @t goes off at @at, also if it was set to another time. */
-void keeper_heap_set(struct keeper_heap *h, struct keeper_timer *t,
-                     struct mtime at);
-
-/** keeper_heap_sooner - as keeper_heap_set(), but never later than it was. */
+/** keeper_heap_sooner - @t goes off at @at, unless it does so sooner. */
 void keeper_heap_sooner(struct keeper_heap *h, struct keeper_timer *t,
                         struct mtime at);
 
