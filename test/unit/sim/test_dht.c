@@ -28,7 +28,8 @@ static void on_mark(void *user)
     (*marks)++;
 }
 
-static struct sim_result run(const char *text, uint64_t seed, unsigned *marks)
+static struct sim_result run(const char *text, uint64_t seed,
+                             unsigned *marks) /* NOLINT: counted through it */
 {
     struct sim_script script;
     struct sim_result result;

@@ -144,8 +144,9 @@ static void a_forger_flips_one_bit_of_messages_only(void **state)
                          l.told - before);
         /* The length in front stays, and so does what is no message. */
         assert_int_equal(out.bytes[YAMUX_HEAD_BYTES], ok[0]);
-        size_t from = 2 * YAMUX_HEAD_BYTES + sizeof(ok);
-        size_t to = in.len - 4 * YAMUX_HEAD_BYTES - sizeof(ok) - sizeof(notice);
+        size_t from = (size_t)2 * YAMUX_HEAD_BYTES + sizeof(ok);
+        size_t to =
+            in.len - (size_t)4 * YAMUX_HEAD_BYTES - sizeof(ok) - sizeof(notice);
         assert_memory_equal(out.bytes + from, in.bytes + from, to - from);
     }
     assert_true(l.told > 30 && l.told < 120);
@@ -185,7 +186,8 @@ static void who_spoils_alters_each_large_frame(void **state)
     (void)state;
     struct wire in = all_kinds();
     struct sim_liar l;
-    size_t small = 4 * YAMUX_HEAD_BYTES + sizeof(ok) + sizeof(bitswap) - 1;
+    size_t small =
+        (size_t)4 * YAMUX_HEAD_BYTES + sizeof(ok) + sizeof(bitswap) - 1;
 
     sim_liar_init(&l, 1, 0);
     l.lies = SIM_LIE_SPOIL;
