@@ -21,7 +21,7 @@ import sys
 import stages
 from stages import Count, Stage
 
-BUDGETS_S = {"unit": 600, "sim": 300, "e2e": 600, "interop": 600}
+BUDGETS_S = {"unit": 600, "sim": 600, "e2e": 600, "interop": 600}
 PEERS = {"kubo": "XMBL_KUBO", "helia": "XMBL_HELIA"}
 
 
