@@ -1,7 +1,7 @@
 """SIGKILL at random moments: nothing that was acknowledged is lost.
 
-Goal: after a kill during add, gc or get, the next start is at once, every CID
-that was printed is whole, and work goes on.
+Goal: after a kill during add, gc or get, the next start is at once, all that
+commands before it added is whole, and work goes on.
 Method: the moment is drawn from the seed, within the time that the work takes;
 10 rounds in all, 200 with --long.
 """
@@ -10,7 +10,7 @@ import random
 import time
 
 import trees
-from processes import wait_for
+from processes import wait_for, wait_random
 from xmbltest import check, equal, test
 
 START_MAX_S = 10
@@ -19,13 +19,6 @@ START_MAX_S = 10
 def rounds(t, share):
     """How many rounds a test has of the 10 or 200 that there are in all."""
     return max(1, round((200 if t.long else 10) * share))
-
-
-def wait_random(t, process, longest):
-    """Wait a random time, or until the process has ended."""
-    end = time.monotonic() + t.rng.random() * longest
-    wait_for(lambda: time.monotonic() > end or not process.running(),
-             longest + 5, "a random moment")
 
 
 class Kept:
@@ -77,7 +70,7 @@ def killed_while_adding(t):
             kept.acknowledged(node.add(path), path)
         big = kept.new_file(80_000_000)
         command = node.begin("add", big, "--json")
-        wait_random(t, command, 1.0)
+        wait_random(t.rng, command, 1.0)
         node.kill()
         result = command.wait(20)
         if result.code == 0:
@@ -95,7 +88,7 @@ def killed_while_adding_alone(t):
         file = kept.new_file(3_000_000)
         kept.acknowledged(node.add(file), file)
         command = node.begin("add", "-Q", kept.new_file(80_000_000))
-        wait_random(t, command, 0.8)
+        wait_random(t.rng, command, 0.8)
         command.kill()
         kept.check()
 
@@ -112,7 +105,7 @@ def killed_while_collecting(t):
         gone = node.add(kept.new_file(20_000_000), "--chunker", "size-5000")
         node.ok("rm", gone)
         command = node.begin("gc")
-        wait_random(t, command, 0.5)
+        wait_random(t.rng, command, 0.5)
         node.kill()
         command.wait(20)
         restart(node)
@@ -137,7 +130,7 @@ def killed_while_getting(t):
         for _ in range(3):
             two.connect(one)
             command = two.begin("get", cid, "-o", out)
-            wait_random(t, command, 0.3)
+            wait_random(t.rng, command, 0.3)
             two.kill()
             result = command.wait(20)
             if result.code == 0:

@@ -328,20 +328,28 @@ def a_signal_leaves_nothing(t):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         for words in (["get", ABSENT, "-o", t.path("out")], ["cat", ABSENT]):
             command = lone.begin(*words)
-            time.sleep(0.5)
+            wait_for_work(lone, t)
             command.signal(number)
             result = command.wait(5)
             equal(result.code, 130, result)
             equal(lone.files(), {}, f"left behind by {words}")
             equal(list(t.dir.glob("out*")), [], "left behind")
     check("nothing is left" in
-          interrupted(lone, "get", ABSENT, "-o", t.path("out")).err, "words")
+          interrupted(lone, t, "get", ABSENT, "-o", t.path("out")).err,
+          "words")
 
 
-def interrupted(lone, *words):
+def wait_for_work(lone, t):
+    """Wait until a command has a folder that it works in, and a store in it:
+    from then on it looks for peers."""
+    wait_for(lambda: [*lone.tmp.glob("*/blocks"), *t.dir.glob("out*/blocks")],
+             10, "a folder to work in")
+
+
+def interrupted(lone, t, *words):
     """How a command ends that gets a SIGINT."""
     command = lone.begin(*words)
-    time.sleep(0.5)
+    wait_for_work(lone, t)
     command.signal(signal.SIGINT)
     return command.wait(5)
 

@@ -13,8 +13,8 @@ import api
 import nameserver
 import netns
 import nodes
-from processes import wait_for
-from test_attacks import cpu_seconds, is_sanitized
+from processes import resting, wait_for
+from test_attacks import is_sanitized
 from test_dht import ALONE, connected, table
 from xmbltest import check, equal, test
 
@@ -29,11 +29,6 @@ def bare(node):
 def book(node):
     """The peers that a node knows, by their ids."""
     return {peer["peer_id"]: peer for peer in node.json("peers", "ls")}
-
-
-def cpu_of(node):
-    """Processor time of a daemon."""
-    return cpu_seconds(node.daemon.pid)
 
 
 def swarm(t, hub, *names, options=()):
@@ -332,11 +327,5 @@ def many_find_each_other(t):
         for node in all_nodes:
             used = node.daemon.resident_bytes()
             check(used < 24 << 20, f"{node.name} takes {used >> 10} KiB")
-
-    def share():
-        """Of a processor, all of them."""
-        before, start = sum(map(cpu_of, all_nodes)), time.monotonic()
-        time.sleep(1)
-        return ((sum(map(cpu_of, all_nodes)) - before) /
-                (time.monotonic() - start))
-    wait_for(lambda: share() < 0.04, 20, "twenty daemons rest")
+    wait_for(resting([node.daemon.pid for node in all_nodes], 0.04, 1), 20,
+             "twenty daemons rest")

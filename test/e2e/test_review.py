@@ -9,13 +9,14 @@ drawn from the seed.
 import fcntl
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
 import time
 
 import trees
-from processes import wait_for
+from processes import resting, wait_for, wait_random
 from xmbltest import check, equal, same_tree, test
 
 MIB = 1 << 20
@@ -202,7 +203,8 @@ def clients_that_do_not_read(t):
                connect(node, "GET", f"/api/v1/car/{file}"),
                connect(node, "GET", f"/api/v1/ls/{folder}?types=0"),
                connect(node, "POST", "/api/v1/local/add", body)]
-    time.sleep(2)
+    wait_for(resting([node.daemon.pid], 0.02, 0.5), 20,
+             "nothing is done for clients that don't read")
     grown = node.daemon.resident_bytes() - before
     check(grown < 300 * MIB, f"{grown} bytes more")
     lines = unchunked(read_all(clients.pop())).count(b'{"path":')
@@ -228,7 +230,7 @@ def told_to_end_in_the_midst(t):
             ("add", files[1]), ("get", remote, "-o", t.path(f"out{i}")),
             ("cat", remote), ("cat", missing), ("pin", "add", remote),
             ("gc",), ("verify",), ("pin", "add", missing))]
-        time.sleep(t.rng.random() * 0.6)
+        wait_random(t.rng, node.daemon, 0.6)
         equal(node.stop().code, 0, f"exit code{node.log()}")
         for process in under_way:
             process.wait(20)
@@ -259,12 +261,20 @@ def interrupted_while_the_folder_is_held(t):
     lock = node.path / "lock"
     wait_for(lambda: not free(lock), 10, "the folder to be held")
     waits = node.begin("pin", "ls")
-    time.sleep(0.5)
+    wait_for(lambda: awaits(waits.pid, signal.SIGINT), 10, "one that waits")
     began = time.monotonic()
     waits.signal(signal.SIGINT)
     equal(waits.wait(20).code, 130, "exit code")
     check(time.monotonic() - began < 2, "it took too long")
     holder.kill()
+
+
+def awaits(pid, number):
+    """Whether a process has blocked a signal, for a thread that waits for it."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("SigBlk:"):
+            return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    return False
 
 
 def free(lock):

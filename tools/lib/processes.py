@@ -4,8 +4,10 @@ Every process that is started here is ended by its id: by whoever started it, or
 by end_all() when the program ends.  Output goes to files, so that no process
 waits for a reader.
 """
+import contextlib
 import json
 import os
+import pathlib
 import select
 import signal
 import subprocess
@@ -36,6 +38,38 @@ def wait_for(condition, seconds, what):
         if time.monotonic() > end:
             raise Failure(f"not within {seconds} s: {what}")
         time.sleep(0.01)
+
+
+def wait_random(rng, process, longest):
+    """Wait a random time, or until the process has ended."""
+    end = time.monotonic() + rng.random() * longest
+    wait_for(lambda: time.monotonic() > end or not process.running(),
+             longest + 5, "a random moment")
+
+
+def cpu_seconds(pid):
+    """Processor time of a process and all its threads."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def resting(pids, share, window_s):
+    """A condition for wait_for(): over some such time the processes together
+    took less than that share of a processor."""
+    def taken():
+        return sum(map(cpu_seconds, pids)), time.monotonic()
+    last = taken()
+
+    def condition():
+        nonlocal last
+        if time.monotonic() - last[1] < window_s:
+            return False
+        (cpu, start), last = last, taken()
+        return last[0] - cpu < share * (last[1] - start)
+    return condition
 
 
 class Result:
