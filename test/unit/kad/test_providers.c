@@ -5,6 +5,7 @@
  * that are compared with the store after random inputs; every prefix of a row.
  */
 #include "kad/providers.h"
+#include "kad_rows.h"
 
 #include "test.h"
 
@@ -375,66 +376,28 @@ static void memory_of_a_small_store(void **state)
     providers_free(p);
 }
 
-/* A disk: rows by key. */
-enum { ROWS_MAX = 1024, ROW_BYTES = 2200 };
-
-struct row {
-    uint8_t key[KAD_CHANGE_KEY_MAX];
-    size_t key_len;
-    uint8_t value[ROW_BYTES];
-    size_t value_len;
-};
-
-struct disk {
-    struct row rows[ROWS_MAX];
-    size_t count;
-};
-
-static struct disk *disk(void)
+static struct kad_rows *disk(void)
 {
-    static struct disk d;
+    static struct kad_rows d;
     return &d;
 }
 
-static void apply(struct disk *d, const struct kad_change *c)
-{
-    size_t i = 0;
-    while (
-        i < d->count &&
-        !bytes_eq((struct bytes){d->rows[i].key, d->rows[i].key_len}, c->key))
-        i++;
-    if (c->kind == KAD_CHANGE_REMOVE) {
-        if (i < d->count)
-            d->rows[i] = d->rows[--d->count];
-        return;
-    }
-    assert_true(i < ROWS_MAX);
-    if (i == d->count)
-        d->count++;
-    assert_true(c->key.len <= KAD_CHANGE_KEY_MAX);
-    assert_true(c->value.len <= ROW_BYTES);
-    memcpy(d->rows[i].key, c->key.p, c->key.len);
-    d->rows[i].key_len = c->key.len;
-    memcpy(d->rows[i].value, c->value.p, c->value.len);
-    d->rows[i].value_len = c->value.len;
-}
-
-static size_t drain(struct providers *p, struct disk *d)
+static size_t drain(struct providers *p, struct kad_rows *d)
 {
     struct kad_change change;
     size_t count = 0;
     while (providers_next_change(p, &change)) {
-        apply(d, &change);
+        kad_rows_apply(d, &change);
         count++;
     }
     assert_int_equal(providers_get_stats(p).changes_count, 0);
     return count;
 }
 
-static enum err load(struct providers *p, const struct row *row, uint64_t now)
+static enum err load(struct providers *p, const struct kad_row *row,
+                     uint64_t now)
 {
-    return providers_load(p, (struct bytes){row->key, row->key_len},
-                          (struct bytes){row->value, row->value_len}, now);
+    return providers_load(p, kad_row_key(row), kad_row_value(row), now);
 }
 
 /* What each of the few peers and keys of the random test should say. */
@@ -589,7 +552,7 @@ static void bad_rows(void **state)
     providers_free(p);
     p = providers_new(&config);
     for (size_t i = 0; i < disk()->count; i++) {
-        struct row row = disk()->rows[i];
+        struct kad_row row = disk()->rows[i];
         for (row.key_len = 0; row.key_len < disk()->rows[i].key_len;
              row.key_len++)
             assert_int_not_equal(load(p, &row, NOW), OK);
@@ -608,12 +571,13 @@ static void bad_rows(void **state)
         assert_int_equal(load(p, &row, NOW), E_MALFORMED);
     }
     /* One byte too many in a record; an address that is none. */
-    struct row record = disk()->rows[disk()->rows[0].key[0] == 'r' ? 0 : 1];
-    struct row of_peer = disk()->rows[disk()->rows[0].key[0] == 'r' ? 1 : 0];
+    struct kad_row record = disk()->rows[disk()->rows[0].key[0] == 'r' ? 0 : 1];
+    struct kad_row of_peer =
+        disk()->rows[disk()->rows[0].key[0] == 'r' ? 1 : 0];
     record.value[record.value_len++] = 0;
     assert_int_equal(load(p, &record, NOW), E_MALFORMED);
     record.value_len--;
-    struct row broken = of_peer;
+    struct kad_row broken = of_peer;
     memset(broken.value + 19, 0xff, broken.value_len - 19);
     assert_int_not_equal(load(p, &broken, NOW), OK);
     /* Nine addresses. */

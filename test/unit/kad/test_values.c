@@ -9,6 +9,7 @@
 #include "base/wr.h"
 #include "kad/ipns.h"
 #include "kad/values.h"
+#include "kad_rows.h"
 #include "multiformats/key.h"
 
 #include "test.h"
@@ -298,67 +299,28 @@ static void limits_of_a_group(void **state)
     values_free(v);
 }
 
-/* A disk: rows by key. */
-enum { ROWS_MAX = 64 };
-
-struct row {
-    uint8_t key[KAD_CHANGE_KEY_MAX];
-    size_t key_len;
-    uint8_t value[KAD_CHANGE_VALUE_MAX];
-    size_t value_len;
-};
-
-struct disk {
-    struct row rows[ROWS_MAX];
-    size_t count;
-};
-
-static void apply(struct disk *d, const struct kad_change *c)
-{
-    size_t i = 0;
-    while (
-        i < d->count &&
-        !bytes_eq((struct bytes){d->rows[i].key, d->rows[i].key_len}, c->key))
-        i++;
-    if (c->kind == KAD_CHANGE_REMOVE) {
-        if (i < d->count)
-            d->rows[i] = d->rows[--d->count];
-        return;
-    }
-    assert_true(i < ROWS_MAX);
-    if (i == d->count)
-        d->count++;
-    assert_true(c->key.len <= KAD_CHANGE_KEY_MAX);
-    assert_true(c->value.len <= KAD_CHANGE_VALUE_MAX);
-    memcpy(d->rows[i].key, c->key.p, c->key.len);
-    d->rows[i].key_len = c->key.len;
-    memcpy(d->rows[i].value, c->value.p, c->value.len);
-    d->rows[i].value_len = c->value.len;
-}
-
-static size_t drain(struct values *v, struct disk *d)
+static size_t drain(struct values *v, struct kad_rows *d)
 {
     struct kad_change change;
     size_t count = 0;
     while (values_next_change(v, &change)) {
-        apply(d, &change);
+        kad_rows_apply(d, &change);
         count++;
     }
     assert_int_equal(values_get_stats(v).changes_count, 0);
     return count;
 }
 
-static enum err load(struct values *v, const struct row *row, uint64_t now)
+static enum err load(struct values *v, const struct kad_row *row, uint64_t now)
 {
-    return values_load(v, (struct bytes){row->key, row->key_len},
-                       (struct bytes){row->value, row->value_len}, now);
+    return values_load(v, kad_row_key(row), kad_row_value(row), now);
 }
 
 static void the_disk_gives_the_store_back(void **state)
 {
     (void)state;
     enum { OWNERS = 24, MAX = 16 };
-    static struct disk d;
+    static struct kad_rows d;
     struct values_config config = {
         .count_max = MAX, .group_count_max = 6, .keep = true};
     struct values *v = store(config);
@@ -408,7 +370,7 @@ static void the_disk_gives_the_store_back(void **state)
 static void bad_rows(void **state)
 {
     (void)state;
-    static struct disk d;
+    static struct kad_rows d;
     struct values_config config = {.keep = true, .count_max = 2};
     struct values *v = store(config);
     struct sample s = ipns(1, 1);
@@ -422,7 +384,7 @@ static void bad_rows(void **state)
     values_free(v);
 
     v = store(config);
-    struct row row = d.rows[0];
+    struct kad_row row = d.rows[0];
     for (size_t len = 0; len < d.rows[0].value_len; len++) {
         row.value_len = len;
         assert_int_not_equal(load(v, &row, NOW), OK);
