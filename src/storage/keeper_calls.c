@@ -451,47 +451,6 @@ static void release_refused(struct keeper *k, struct keeper_task *t)
         keeper_on_not_released(k, t);
 }
 
-static void on_refused(struct keeper *k, struct keeper_task *t)
-{
-    switch (t->type) {
-    case STORAGE_OFFER:
-    case STORAGE_HANDOVER:
-        keeper_on_no_accept(k, t, k->in->reason, true);
-        break;
-    case STORAGE_RELEASE:
-        release_refused(k, t);
-        break;
-    case STORAGE_HOLDERS:
-        on_told_refused(k, t);
-        break;
-    case STORAGE_AUDIT:
-        keeper_audit_failed(k, t, E_REFUSED);
-        break;
-    case STORAGE_FETCHBACK:
-        keeper_on_fetched_back(k, t, false);
-        break;
-    case STORAGE_MINE:
-        keeper_on_records(k, t, false);
-        break;
-    case STORAGE_STATUS:
-        on_state_failed(k, t);
-        break;
-    case STORAGE_RECEIPT:
-        on_receipt_failed(k, t);
-        break;
-    case STORAGE_NOTICE:
-    case STORAGE_OK:
-    case STORAGE_REFUSE:
-    case STORAGE_ACCEPT:
-    case STORAGE_STATE:
-    case STORAGE_DIGESTS:
-    case STORAGE_FETCHED:
-    case STORAGE_RECORDS:
-    case STORAGE_UNKNOWN:
-        break;
-    }
-}
-
 static void on_no_answer(struct keeper *k, struct keeper_task *t, enum err err)
 {
     switch (t->type) {
@@ -531,6 +490,19 @@ static void on_no_answer(struct keeper *k, struct keeper_task *t, enum err err)
     case STORAGE_UNKNOWN:
         break;
     }
+}
+
+/* A refusal says more than silence where a reason counts. */
+static void on_refused(struct keeper *k, struct keeper_task *t)
+{
+    if (t->type == STORAGE_OFFER || t->type == STORAGE_HANDOVER)
+        keeper_on_no_accept(k, t, k->in->reason, true);
+    else if (t->type == STORAGE_RELEASE)
+        release_refused(k, t);
+    else if (t->type == STORAGE_HOLDERS)
+        on_told_refused(k, t);
+    else
+        on_no_answer(k, t, E_REFUSED);
 }
 
 static void finish_call(struct keeper *k, struct keeper_task *t)

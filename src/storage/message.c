@@ -606,9 +606,7 @@ static struct bytes mine_bytes(const uint8_t *owner,
 {
     uint8_t body_buf[MINE_BYTES_MAX];
     struct wr body_wr = wr_init(body_buf, sizeof(body_buf));
-    struct wr w = wr_init(dst, MINE_BYTES_MAX);
     struct bytes body;
-    struct bytes out;
 
     cbor_put_map(&body_wr, 4);
     cbor_put_key(&body_wr, "at");
@@ -621,11 +619,7 @@ static struct bytes mine_bytes(const uint8_t *owner,
     cbor_put_bytes(&body_wr, peer_id_bytes(holder));
     enum err err = wr_finish(&body_wr, &body);
     assert(err == OK); /* peer ids have a limit */
-    parts_write(&w, bytes_str(mine_domain));
-    parts_write(&w, body);
-    err = wr_finish(&w, &out);
-    assert(err == OK);
-    return out;
+    return parts_signed(bytes_str(mine_domain), body, dst, MINE_BYTES_MAX);
 }
 
 void storage_mine_sign(const struct privkey *key, const struct peer_id *asker,

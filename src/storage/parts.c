@@ -18,8 +18,21 @@ void parts_hash(struct sha256 *s, struct bytes part)
     sha256_update(s, part);
 }
 
-void parts_write(struct wr *w, struct bytes part)
+static void write_part(struct wr *w, struct bytes part)
 {
     wr_uvarint(w, part.len);
     wr_bytes(w, part);
+}
+
+struct bytes parts_signed(struct bytes domain, struct bytes body, uint8_t *buf,
+                          size_t buf_len)
+{
+    struct wr w = wr_init(buf, buf_len);
+    struct bytes out;
+
+    write_part(&w, domain);
+    write_part(&w, body);
+    enum err err = wr_finish(&w, &out);
+    assert(err == OK); /* the caller has room for the longest */
+    return out;
 }

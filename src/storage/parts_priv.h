@@ -1,10 +1,12 @@
 #ifndef STORAGE_PARTS_PRIV_H
 #define STORAGE_PARTS_PRIV_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/bytes.h"
 
 struct sha256;
-struct wr;
 
 /*
  * parts - how several values are hashed or signed as one: each is preceded by
@@ -18,7 +20,11 @@ struct wr;
  */
 void parts_hash(struct sha256 *s, struct bytes part);
 
-/** parts_write - write the length of @part, then @part. */
-void parts_write(struct wr *w, struct bytes part);
+/**
+ * parts_signed - @domain and @body as two parts: what a signature is over.
+ * @buf: room for both and their lengths (asserted).
+ */
+struct bytes parts_signed(struct bytes domain, struct bytes body, uint8_t *buf,
+                          size_t buf_len);
 
 #endif /* STORAGE_PARTS_PRIV_H */

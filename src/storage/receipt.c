@@ -142,17 +142,11 @@ static struct bytes signed_bytes(const struct storage_receipt *receipt,
     uint8_t body_buf[RECEIPT_BYTES_MAX];
     struct wr body_wr = wr_init(body_buf, sizeof(body_buf));
     struct bytes body;
-    struct wr w = wr_init(buf, buf_len);
-    struct bytes out;
 
     put_receipt(&body_wr, receipt, false);
     enum err err = wr_finish(&body_wr, &body);
     assert(err == OK); /* the fields were checked */
-    parts_write(&w, bytes_str(receipt_domain));
-    parts_write(&w, body);
-    err = wr_finish(&w, &out);
-    assert(err == OK);
-    return out;
+    return parts_signed(bytes_str(receipt_domain), body, buf, buf_len);
 }
 
 enum err receipt_sign(const struct storage_receipt *receipt,

@@ -244,17 +244,11 @@ static struct bytes signed_bytes(const struct object_record *record,
     uint8_t body_buf[OBJECT_RECORD_BYTES_MAX];
     struct wr body_wr = wr_init(body_buf, sizeof(body_buf));
     struct bytes body;
-    struct wr w = wr_init(buf, buf_len);
-    struct bytes out;
 
     put_record(&body_wr, record, false);
     enum err err = wr_finish(&body_wr, &body);
     assert(err == OK); /* the fields were checked */
-    parts_write(&w, bytes_str(record_domain));
-    parts_write(&w, body);
-    err = wr_finish(&w, &out);
-    assert(err == OK);
-    return out;
+    return parts_signed(bytes_str(record_domain), body, buf, buf_len);
 }
 
 enum { SIGNED_BYTES_MAX = OBJECT_RECORD_BYTES_MAX + 64 };
