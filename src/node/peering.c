@@ -61,6 +61,7 @@ struct peering {
     struct list watchers;
     struct timer timer;
     struct timer flush;
+    uint32_t flush_ms; /* to the next one */
     struct timer look;
     struct mtime bootstrap_at; /* not again before */
     uint64_t offer_bytes;
@@ -599,11 +600,15 @@ static void measure_rtts(struct peering *p, struct mtime now)
     }
 }
 
+/* Soon at first, when all that is known is new. */
 static void set_flush(struct peering *p, struct mtime now)
 {
     struct clock *clock = p->env->clock;
 
-    clock->set(clock, &p->flush, mtime_add_ms(now, PEERING_FLUSH_MS));
+    clock->set(clock, &p->flush, mtime_add_ms(now, p->flush_ms));
+    p->flush_ms *= 2;
+    if (p->flush_ms > PEERING_FLUSH_MS)
+        p->flush_ms = PEERING_FLUSH_MS;
 }
 
 static void on_flush(struct timer *t, struct mtime now)
@@ -675,6 +680,7 @@ struct peering *peering_new(struct node *n, struct kv *kv, uint32_t table,
     list_init(&p->watchers);
     timer_init(&p->timer, on_timer);
     timer_init(&p->flush, on_flush);
+    p->flush_ms = PEERING_FLUSH_FIRST_MS;
     timer_init(&p->look, on_look);
     rows_init(&p->rows, kv, table);
     open_core(p);

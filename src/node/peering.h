@@ -25,6 +25,7 @@ struct peering;
  */
 
 enum {
+    PEERING_FLUSH_FIRST_MS = 500,
     PEERING_FLUSH_MS = 30 * 1000,
     PEERING_LOOK_MS = 10 * 1000, /* between looks at the interfaces */
     PEERING_SEEDS_MAX = 5,       /* names of a network */
