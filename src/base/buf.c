@@ -9,8 +9,17 @@ struct buf *buf_new(size_t max)
 {
     struct buf *b = mem_alloc(sizeof(*b) + max);
 
-    b->refs = 1;
-    b->len = 0;
+    *b = (struct buf){.refs = 1, .max = max, .data = (uint8_t *)(b + 1)};
+    return b;
+}
+
+struct buf *buf_new_aligned(size_t max, size_t at)
+{
+    assert(at <= max);
+    struct buf *b = buf_new(BUF_ALIGN_BYTES + max);
+    size_t past = (uintptr_t)(b->data + at) % BUF_ALIGN_BYTES;
+
+    b->data += past > 0 ? BUF_ALIGN_BYTES - past : 0;
     b->max = max;
     return b;
 }

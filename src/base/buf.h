@@ -15,13 +15,23 @@
  */
 struct buf {
     uint32_t refs;
-    size_t len;     /* bytes in use, at most @max */
-    size_t max;     /* room at @data */
-    uint8_t data[]; /* NOLINT: flexible array, allocated with the struct */
+    size_t len;    /* bytes in use, at most @max */
+    size_t max;    /* room at @data */
+    uint8_t *data; /* allocated with the struct */
 };
+
+/* What devices and file systems want addresses to be a multiple of, at most. */
+enum { BUF_ALIGN_BYTES = 4096 };
 
 /** buf_new - buf with room for @max bytes, len 0, one reference. */
 MUST_USE struct buf *buf_new(size_t max);
+
+/**
+ * buf_new_aligned - as buf_new(), for bytes that a device may take from where
+ * they lie.
+ * @at: the byte that is to lie at a multiple of BUF_ALIGN_BYTES, at most @max.
+ */
+MUST_USE struct buf *buf_new_aligned(size_t max, size_t at);
 
 /** buf_copy - buf that holds a copy of @in, one reference. */
 MUST_USE struct buf *buf_copy(struct bytes in);

@@ -58,7 +58,8 @@ static enum err read_head(struct bs_frame_reader *r, struct bytes *in)
 
 static void grow(struct bs_frame_reader *r)
 {
-    struct buf *whole = buf_new(r->len);
+    size_t at = bs_message_data_at(buf_bytes(r->buf));
+    struct buf *whole = buf_new_aligned(r->len, at < r->len ? at : 0);
 
     memcpy(whole->data, r->buf->data, r->buf->len);
     whole->len = r->buf->len;

@@ -22,8 +22,9 @@ enum {
  * Each message is put together in a buf of its own, of which its blocks are
  * slices.  At first the buf has room for BS_FRAME_START_BYTES; once so much
  * has come it gets the whole length, so that a long message costs one move of
- * its beginning and a lying length prefix costs little.  All fields are
- * private.
+ * its beginning and a lying length prefix costs little.  It then lies such that
+ * the bytes of its first block do so as buf_new_aligned() tells.  All fields
+ * are private.
  */
 struct bs_frame_reader {
     struct buf *buf; /* NULL while the length prefix is read */

@@ -33,6 +33,8 @@ enum {
     SHA2_256 = 0x12,
     SHA2_256_BYTES = 32,
     PREFIX_BYTES_MAX = 4 * UVARINT_LEN_MAX,
+    WIRE_BITS = 3, /* of a tag, below the number */
+    WIRE_MASK = 7,
 };
 
 static const char *const ids[] = {
@@ -519,6 +521,40 @@ static void put_item_head(struct wr *w, const struct bs_reply_item *item,
     pb_put_head(w, BLOCK_PREFIX, prefix_len(&item->cid));
     put_prefix(w, &item->cid);
     pb_put_head(w, BLOCK_DATA, item->data.bytes.len);
+}
+
+/* Goes over a field that lies in @r wholly, or into the one that does not.
+ * Return: its number in the second case. */
+static uint32_t enter_field(struct rd *r)
+{
+    uint64_t tag = pb_varint(r);
+
+    if ((tag & WIRE_MASK) != PB_BYTES) {
+        (void)pb_varint(r); /* messages have no numbers of fixed length */
+        return 0;
+    }
+    uint64_t len = pb_varint(r);
+    if (len > rd_left(r))
+        return (uint32_t)(tag >> WIRE_BITS);
+    (void)rd_view(r, (size_t)len);
+    return 0;
+}
+
+size_t bs_message_data_at(struct bytes head)
+{
+    struct rd r = rd_init(head);
+    bool in_payload = false;
+
+    while (rd_left(&r) > 0) {
+        uint32_t number = enter_field(&r);
+        uint32_t data = in_payload ? BLOCK_DATA : MESSAGE_BLOCKS;
+        if (r.err == OK && number == data)
+            return head.len - rd_left(&r);
+        if (number != 0 && (in_payload || number != MESSAGE_PAYLOAD))
+            return 0;
+        in_payload = in_payload || number != 0;
+    }
+    return 0;
 }
 
 static bool is_piece(const struct bs_reply_item *item)

@@ -122,6 +122,15 @@ struct bs_message {
 MUST_USE enum err bs_message_decode(struct bytes in,
                                     struct bs_message *ret_message);
 
+/**
+ * bs_message_data_at - where the bytes of the first block begin.
+ * @head: the beginning of a message of which more is to come; not checked.
+ *
+ * Return: an offset within @head; 0 where it does not tell.  A hint: what the
+ * message says is seen by bs_message_decode() only.
+ */
+size_t bs_message_data_at(struct bytes head);
+
 /** struct bs_cursor - place in a message; all fields are private. */
 struct bs_cursor {
     struct rd message;

@@ -187,7 +187,7 @@ static struct import_piece *new_piece(struct import *im)
 
     p->im = im;
     p->disk = im->disk;
-    p->buf = buf_new(im->piece_room);
+    p->buf = buf_new_aligned(im->piece_room, 0);
     p->buf->len = im->piece_room;
     return p;
 }
@@ -208,7 +208,7 @@ static struct import_piece *take_spare(struct import *im)
     if (p->buf->refs > 1) {
         /* Somebody keeps a block of it for longer. */
         buf_unref(p->buf);
-        p->buf = buf_new(im->piece_room);
+        p->buf = buf_new_aligned(im->piece_room, 0);
         p->buf->len = im->piece_room;
     }
     return p;

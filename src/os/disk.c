@@ -14,6 +14,7 @@
 #include "os/const_cast.h"
 #include "os/disk_direct.h"
 #include "os/errno_err.h"
+#include "os/write_all.h"
 
 enum {
     PIECES_AT_ONCE = 64,
@@ -119,37 +120,6 @@ static enum err disk_read(struct disk *d, struct disk_file *f, uint64_t offset,
         done += (size_t)n;
     }
     *ret_len = done;
-    return OK;
-}
-
-/* Takes @n written bytes off the front of @iov.  Return: what is left. */
-static int advance(struct iovec **iov, int count, size_t n)
-{
-    while (count > 0 && n >= (*iov)->iov_len) {
-        n -= (*iov)->iov_len;
-        (*iov)++;
-        count--;
-    }
-    if (count > 0) {
-        (*iov)->iov_base = (char *)(*iov)->iov_base + n;
-        (*iov)->iov_len -= n;
-    }
-    return count;
-}
-
-/* @offset moves behind what was written. */
-static enum err write_all(int fd, uint64_t *offset, struct iovec *iov,
-                          int count)
-{
-    while (count > 0) {
-        ssize_t n = pwritev(fd, iov, count, (off_t)*offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_of_errno(errno);
-        *offset += (uint64_t)n;
-        count = advance(&iov, count, (size_t)n);
-    }
     return OK;
 }
 

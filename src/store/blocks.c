@@ -21,7 +21,9 @@ enum { LOCATION_BYTES = 17, REFS_BYTES = 4 };
 
 uint64_t location_size(const struct store_key *key, const struct location *l)
 {
-    return record_bytes(key->len, l->length);
+    uint32_t data_at = record_data_at(l->place.offset, key->len, l->flags);
+
+    return data_at - l->place.offset + l->length;
 }
 
 static size_t location_encode(const struct location *l,

@@ -47,9 +47,10 @@ static void start_read(struct store *s, struct store_get_op *op,
     op->opened = NULL;
     op->number = l->place.segment;
     op->offset = l->place.offset;
-    op->data_at = l->place.offset + record_header_bytes(key->len);
+    op->data_at = record_data_at(l->place.offset, key->len, l->flags);
     op->crc = l->crc;
-    op->buf = buf_new(l->length);
+    op->buf = (l->flags & RECORD_ALIGNED) != 0 ? buf_new_aligned(l->length, 0)
+                                               : buf_new(l->length);
     op->job.run = read_run;
     op->job.done = read_done;
     list_init(&op->job.link);

@@ -192,7 +192,8 @@ static void take(struct store *s, const struct scan_record *sr)
     if (sr->state != SCAN_GOOD || !must_stay(s, sr))
         return;
     if (rw->counting)
-        rw->kept += record_bytes(sr->record.key.len, sr->record.length);
+        rw->kept +=
+            record_end(sr->place.offset, &sr->record) - sr->place.offset;
     else
         writer_delete(&s->writer, &sr->record.key, sr->target);
 }

@@ -8,7 +8,8 @@
 #include "env/disk.h"
 #include "ipld/block.h"
 
-_Static_assert(SCAN_BUFFER_BYTES >= BLOCK_BYTES_MAX + RECORD_HEADER_MAX,
+_Static_assert(SCAN_BUFFER_BYTES >=
+                   BLOCK_BYTES_MAX + RECORD_HEADER_MAX + RECORD_PAGE_BYTES,
                "any record fits into a window");
 
 void scan_init(struct scan *sc, uint32_t number, uint32_t pos, uint32_t end,
@@ -84,11 +85,12 @@ static enum step read_record(const struct scan *sc, uint32_t at, uint32_t len,
         return STEP_MORE;
     if (err != OK)
         return STEP_BAD;
-    uint32_t header = record_header_bytes(sr.record.key.len);
-    if (sr.record.length > sc->end - sr.place.offset - header)
+    uint32_t data_at =
+        record_data_at(sr.place.offset, sr.record.key.len, sr.record.flags);
+    if (data_at > sc->end || sr.record.length > sc->end - data_at)
         return STEP_BAD;
-    sr.data_at = at + header;
-    sr.has_data = sr.record.length <= len - sr.data_at;
+    sr.data_at = data_at - sc->window_at;
+    sr.has_data = sr.data_at <= len && sr.record.length <= len - sr.data_at;
     if (!sr.has_data && wants_data(sc, &sr.record))
         return STEP_MORE;
     if (!wants_data(sc, &sr.record))
@@ -151,7 +153,7 @@ void scan_parse(struct scan *sc, uint32_t len, bool last)
             continue;
         }
         take_record(sc, &sr);
-        at += record_bytes(sr.record.key.len, sr.record.length);
+        at = record_end(sr.place.offset, &sr.record) - sc->window_at;
         if (at > len)
             break;
     }

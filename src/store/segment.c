@@ -173,7 +173,8 @@ enum err record_decode(struct bytes in, struct store_place place,
         return E_MALFORMED;
     if (zero1 != 0 || zero2 != 0 || !store_key_read(key, &rec.key))
         return E_MALFORMED;
-    if ((rec.flags & ~(unsigned)(RECORD_DELETION | RECORD_KEEP)) != 0)
+    if ((rec.flags &
+         ~(unsigned)(RECORD_DELETION | RECORD_KEEP | RECORD_ALIGNED)) != 0)
         return E_MALFORMED;
     bool deletion = (rec.flags & RECORD_DELETION) != 0;
     if (deletion && rec.length != RECORD_DELETION_BYTES)

@@ -24,11 +24,14 @@ enum {
     RECORD_HEADER_MAX = RECORD_FIXED_BYTES + MULTIHASH_BYTES_MAX,
     RECORD_HEADER_MIN = RECORD_FIXED_BYTES + 2,
     RECORD_DELETION_BYTES = 8, /* what a deletion has for bytes */
+    RECORD_PAGE_BYTES = 4096, /* what the bytes of an aligned record begin at */
+    RECORD_ALIGN_MIN = 64 * 1024,
 };
 
 enum record_flags {
     RECORD_DELETION = 1, /* its bytes name a place whose record is dead */
     RECORD_KEEP = 2,     /* was put with STORE_KEEP */
+    RECORD_ALIGNED = 4,  /* its bytes begin at the next page of the file */
 };
 
 /** struct store_key - a multihash in binary: what a block is stored under. */
@@ -82,10 +85,33 @@ static inline uint32_t record_header_bytes(size_t key_len)
     return RECORD_FIXED_BYTES + (uint32_t)key_len;
 }
 
-/** record_bytes - length of the whole record. */
+/** record_bytes - length of the whole record, without what aligns it. */
 static inline uint32_t record_bytes(size_t key_len, uint32_t length)
 {
     return record_header_bytes(key_len) + length;
+}
+
+/**
+ * record_data_at - where the bytes of a record begin.
+ * @at: where the record does, at most 2^31.
+ * @flags: of the record.
+ *
+ * Large ones are aligned when they are written, so that a device can take them
+ * from the memory where they lie.
+ */
+static inline uint32_t record_data_at(uint32_t at, size_t key_len,
+                                      uint8_t flags)
+{
+    uint32_t end = at + record_header_bytes(key_len);
+    uint32_t page = RECORD_PAGE_BYTES;
+
+    return (flags & RECORD_ALIGNED) == 0 ? end : (end + page - 1) / page * page;
+}
+
+/** record_end - where the record ends that begins @at. */
+static inline uint32_t record_end(uint32_t at, const struct record *r)
+{
+    return record_data_at(at, r->key.len, r->flags) + r->length;
 }
 
 /** segment_name - file name of segment @number, 1 to SEGMENT_NUMBER_MAX. */

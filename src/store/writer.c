@@ -48,6 +48,12 @@ static uint32_t size_of(const struct write_record *rec)
     return record_bytes(rec->record.key.len, rec->record.length);
 }
 
+/* What it takes where the next record goes. */
+static uint32_t size_at(const struct writer *w, const struct write_record *rec)
+{
+    return record_end(w->append, &rec->record) - w->append;
+}
+
 struct write_record *writer_find(const struct writer *w,
                                  const struct store_key *key)
 {
@@ -63,6 +69,9 @@ static struct write_record *enqueue(struct writer *w, enum write_kind kind,
 
     rec->kind = kind;
     rec->record = *r;
+    rec->record.flags &= (uint8_t)~RECORD_ALIGNED;
+    if (r->length >= RECORD_ALIGN_MIN)
+        rec->record.flags |= RECORD_ALIGNED;
     rec->data = data;
     list_init(&rec->ops);
     w->queued += size_of(rec);
@@ -254,7 +263,7 @@ static void start_write(struct writer *w)
     job->offset = w->append;
     while (!list_empty(&w->queue) && job->count < WRITE_JOB_RECORDS) {
         struct write_record *rec = record_at(list_first(&w->queue));
-        uint32_t size = size_of(rec);
+        uint32_t size = size_at(w, rec);
         if (job->count > 0 && (job->len + size > WRITE_JOB_BYTES ||
                                size > s->config.segment_bytes - w->append))
             break;
@@ -468,7 +477,7 @@ static bool needs_roll(const struct writer *w)
         return true;
     if (w->append <= SEGMENT_HEADER_BYTES)
         return false; /* any record fits into an empty segment */
-    uint32_t size = size_of(record_at(list_first(&w->queue)));
+    uint32_t size = size_at(w, record_at(list_first(&w->queue)));
     return w->append >= max || size > max - w->append;
 }
 

@@ -4,6 +4,16 @@
 #include "crypto/crc32c.h"
 #include "env/disk.h"
 
+/* The bytes of an aligned record lie at the next page. */
+static struct bytes padding_of(const struct write_record *rec, size_t header)
+{
+    static const uint8_t zeros[RECORD_PAGE_BYTES];
+    uint32_t data_at = record_data_at(rec->place.offset, rec->record.key.len,
+                                      rec->record.flags);
+
+    return (struct bytes){zeros, data_at - rec->place.offset - header};
+}
+
 static void write_run(struct pool_job *pool_job)
 {
     struct write_job *job = container_of(pool_job, struct write_job, job);
@@ -13,11 +23,13 @@ static void write_run(struct pool_job *pool_job)
         struct write_record *rec = job->records[i];
         rec->record.crc = crc32c(0, rec->data.bytes);
         size_t len = record_encode(&rec->record, rec->place, rec->header);
-        job->pieces[2 * i] = (struct bytes){rec->header, len};
-        job->pieces[2 * i + 1] = rec->data.bytes;
+        struct bytes *pieces = job->pieces + WRITE_RECORD_PIECES * i;
+        pieces[0] = (struct bytes){rec->header, len};
+        pieces[1] = padding_of(rec, len);
+        pieces[2] = rec->data.bytes;
     }
-    job->err =
-        disk->write(disk, job->file, job->offset, job->pieces, 2 * job->count);
+    job->err = disk->write(disk, job->file, job->offset, job->pieces,
+                           WRITE_RECORD_PIECES * job->count);
 }
 
 struct write_job *write_job_new(struct disk *disk, struct disk_file *file)
@@ -29,8 +41,8 @@ struct write_job *write_job_new(struct disk *disk, struct disk_file *file)
     job->file = file;
     job->records =
         mem_alloc((size_t)WRITE_JOB_RECORDS * sizeof(struct write_record *));
-    job->pieces =
-        mem_alloc((size_t)2 * WRITE_JOB_RECORDS * sizeof(struct bytes));
+    job->pieces = mem_alloc(sizeof(struct bytes) * WRITE_RECORD_PIECES *
+                            WRITE_JOB_RECORDS);
     return job;
 }
 

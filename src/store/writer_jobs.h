@@ -10,6 +10,8 @@
 #include "env/pool.h"
 #include "store/writer.h"
 
+enum { WRITE_RECORD_PIECES = 3 }; /* header, padding, bytes */
+
 struct disk;
 struct disk_file;
 struct segment;

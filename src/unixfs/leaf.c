@@ -45,7 +45,8 @@ struct slice leaf_wrap(const struct import_profile *profile,
 
     if (profile->raw_leaves)
         return slice_ref(chunk);
-    struct buf *b = buf_new(f.head_len + chunk->bytes.len + f.tail_len);
+    size_t len = f.head_len + chunk->bytes.len + f.tail_len;
+    struct buf *b = buf_new_aligned(len, 0);
     struct wr w = wr_init(b->data, b->max);
     wr_bytes(&w, (struct bytes){f.head, f.head_len});
     wr_bytes(&w, chunk->bytes);

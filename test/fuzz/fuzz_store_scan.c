@@ -48,8 +48,7 @@ static void check_record(const struct scan *sc, const struct scan_record *sr)
     assert(sr->place.offset < sc->end);
     if (sr->state == SCAN_GAP)
         return;
-    uint32_t size = record_bytes(sr->record.key.len, sr->record.length);
-    assert(size <= sc->end - sr->place.offset);
+    assert(record_end(sr->place.offset, &sr->record) <= sc->end);
     enum err err = multihash_decode(store_key_bytes(&sr->record.key), &hash);
     assert(err == OK);
     assert(sr->record.length <= BLOCK_BYTES_MAX);

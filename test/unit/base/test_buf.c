@@ -26,6 +26,21 @@ static void a_buf_has_room_and_one_reference(void **state)
     buf_unref(NULL);
 }
 
+static void any_byte_can_be_aligned(void **state)
+{
+    static const size_t at[] = {0, 1, 37, 4095, 4096, 5000};
+
+    (void)state;
+    for (size_t i = 0; i < countof(at); i++) {
+        struct buf *b = buf_new_aligned(5000, at[i]);
+        assert_int_equal((uintptr_t)(b->data + at[i]) % BUF_ALIGN_BYTES, 0);
+        assert_int_equal(b->max, 5000);
+        assert_int_equal(b->len, 0);
+        memset(b->data, 7, 5000); /* all of the room is ours */
+        buf_unref(b);
+    }
+}
+
 static void a_copy_is_its_own(void **state)
 {
     char text[] = "abc";
@@ -98,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buf_has_room_and_one_reference),
+        cmocka_unit_test(any_byte_can_be_aligned),
         cmocka_unit_test(a_copy_is_its_own),
         cmocka_unit_test(the_last_reference_frees),
         cmocka_unit_test(slices_hold_their_buf),

@@ -8,6 +8,7 @@
 #include "base/wr.h"
 #include "bitswap/frame_reader.h"
 #include "bitswap/message.h"
+#include "multiformats/multicodec.h"
 
 #include "test.h"
 
@@ -75,6 +76,40 @@ static void test_pieces(void **state)
         bs_frame_reader_release(&r);
     }
     mem_free(stream);
+}
+
+/* A block of a long message lies where a device can take it from. */
+static void test_alignment(void **state)
+{
+    (void)state;
+    enum { BLOCK = 300000 };
+    struct buf *b = buf_new(BLOCK);
+    memset(b->data, 5, BLOCK);
+    b->len = BLOCK;
+    struct bs_reply_item item = {
+        .kind = BS_ITEM_BLOCK,
+        .data = {.buf = b, .bytes = buf_bytes(b)},
+        .cid = {.version = 1,
+                .codec = CODEC_RAW,
+                .hash = {.code = 0x12, .len = 32}},
+    };
+    struct bs_frame *frame = bs_reply_encode(&item, 1, BS_1_2_0);
+    struct bs_frame_reader r;
+    struct buf *message = NULL;
+    bs_frame_reader_init(&r);
+    for (size_t i = 0; i < frame->parts_count; i++) {
+        struct bytes in = frame->parts[i].bytes;
+        bool last = i + 1 == frame->parts_count;
+        assert_int_equal(bs_frame_reader_next(&r, &in, &message),
+                         last ? OK : E_AGAIN);
+    }
+    const uint8_t *data = message->data + message->len - BLOCK;
+    assert_int_equal((uintptr_t)data % BUF_ALIGN_BYTES, 0);
+    assert_int_equal(data[0], 5);
+    assert_int_equal(data[BLOCK - 1], 5);
+    assert_int_not_equal(data[-1], 5);
+    buf_unref(message);
+    bs_frame_free(frame);
 }
 
 static void test_memory(void **state)
@@ -149,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_alignment),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_bad_lengths),
     };

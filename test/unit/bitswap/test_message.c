@@ -494,6 +494,41 @@ static void test_reply_roundtrip(void **state)
     bs_frame_free(frame);
 }
 
+/* The head of a message tells where the first block lies that it has not got
+ * wholly, in either way to send one, whatever comes before it. */
+static void test_data_at(void **state)
+{
+    (void)state;
+    for (enum bs_version v = BS_1_0_0; v <= BS_1_2_0; v++) {
+        struct slice data = slice_make(100000, 3);
+        struct slice first = slice_make(50, 1);
+        struct bs_reply_item items[] = {
+            {.cid = cid_v0_of(first.bytes),
+             .kind = BS_ITEM_BLOCK,
+             .data = first},
+            {.cid = cid_v0_of(data.bytes), .kind = BS_ITEM_BLOCK, .data = data},
+        };
+        struct bs_frame *frame = bs_reply_encode(items, 2, v);
+        struct buf *all = flat(frame);
+        struct bytes message = unframe(buf_bytes(all));
+        size_t want = message.len - data.bytes.len;
+        for (size_t len = 0; len < message.len; len++) {
+            size_t at = bs_message_data_at(bytes_sub(message, 0, len));
+            if (len > want)
+                assert_int_equal(at, want);
+            else
+                assert_true(at <= len);
+        }
+        assert_int_equal(bs_message_data_at(message), 0);
+        buf_unref(all);
+        bs_frame_free(frame);
+    }
+    assert_int_equal(bs_message_data_at(BYTES_LIT("\xff\xff\xff")), 0);
+    assert_int_equal(bs_message_data_at(BYTES_LIT("\x0a\x7f"
+                                                  "abc")),
+                     0);
+}
+
 /* The fullest reply: as many items and pieces as there may be. */
 static void test_reply_limits(void **state)
 {
@@ -555,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_wantlist_roundtrip),
         cmocka_unit_test(test_reply_roundtrip),
+        cmocka_unit_test(test_data_at),
         cmocka_unit_test(test_reply_limits),
         cmocka_unit_test(test_prefix_digest),
     };

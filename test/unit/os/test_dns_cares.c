@@ -475,10 +475,29 @@ static void test_addresses(void **state)
     assert_int_equal(a->addrs_count, NET_LOOKUP_ADDRS_MAX);
 }
 
+/* Whether the hosts file, which c-ares reads, has a name: a bare system may
+ * have no such file. */
+static bool hosts_know(const char *name)
+{
+    char line[256];
+    bool found = false;
+    FILE *f = fopen("/etc/hosts", "re");
+
+    while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
+        found = line[0] != '#' && strstr(line, name) != NULL;
+    if (f != NULL)
+        (void)fclose(f);
+    return found;
+}
+
 /* c-ares answers this inside the call, from the hosts file. */
 static void test_name_of_this_machine(void **state)
 {
     (void)state;
+    if (!hosts_know("localhost")) {
+        print_message("no localhost in /etc/hosts\n");
+        skip();
+    }
     struct ask *a = look_up(NET_LOOKUP_IP, "localhost");
     assert_int_equal(a->err, OK);
     for (size_t i = 0; i < a->addrs_count; i++)
@@ -719,6 +738,7 @@ static void test_servers(void **state)
                                       "::1,::1,::1,::1,::1,::1,::1,::1,::1"};
 
     (void)state;
+    enum err known = hosts_know("localhost") ? OK : E_NOTFOUND;
     struct os_dns *dns = os_net_dns(t.os_net);
     for (size_t i = 0; i < countof(bad); i++)
         if (os_dns_set_servers(dns, bad[i]) != E_MALFORMED)
@@ -726,11 +746,11 @@ static void test_servers(void **state)
     assert_int_equal(look_up(NET_LOOKUP_TXT, "two.test")->err, OK);
     for (size_t i = 0; i < countof(good); i++) {
         assert_int_equal(os_dns_set_servers(dns, good[i]), OK);
-        assert_int_equal(look_up(NET_LOOKUP_IP, "localhost")->err, OK);
+        assert_int_equal(look_up(NET_LOOKUP_IP, "localhost")->err, known);
     }
     assert_int_equal(os_dns_set_servers(dns, NULL), OK);
     assert_int_equal(os_dns_set_servers(dns, ""), OK);
-    assert_int_equal(look_up(NET_LOOKUP_IP, "localhost")->err, OK);
+    assert_int_equal(look_up(NET_LOOKUP_IP, "localhost")->err, known);
 }
 
 static void test_servers_of_the_process(void **state)

@@ -265,7 +265,9 @@ void fs_recount(struct fake_world *w, struct store *s)
     (void)fs_flush(w, s);
     while (store_iter(s, &cursor, &hash, &st) == OK) {
         struct store_key key = store_key_of(&hash);
-        uint64_t size = record_bytes(key.len, st.length);
+        struct location l;
+        assert_int_equal(blocks_find(s, &key, &l), OK);
+        uint64_t size = location_size(&key, &l);
         blocks++;
         bytes += size;
         cache += st.counted ? 0 : size;

@@ -118,7 +118,8 @@ static void record_limits(void **state)
     assert_int_equal(decode_length(0, UINT32_MAX), E_LIMIT);
     assert_int_equal(decode_length(RECORD_DELETION, 8), OK);
     assert_int_equal(decode_length(RECORD_DELETION, 9), E_MALFORMED);
-    assert_int_equal(decode_length(4, 1), E_MALFORMED);
+    assert_int_equal(decode_length(RECORD_ALIGNED, 1), OK);
+    assert_int_equal(decode_length(8, 1), E_MALFORMED);
 }
 
 static void deletion(void **state)
@@ -137,6 +138,20 @@ static void deletion(void **state)
     assert_int_equal(
         deletion_decode((struct bytes){in, RECORD_DELETION_BYTES}, &at),
         E_MALFORMED);
+}
+
+static void aligned_bytes(void **state)
+{
+    struct record r = {.key = key_of("x"), .length = 10};
+
+    (void)state;
+    assert_int_equal(record_data_at(32, 34, 0), 86);
+    assert_int_equal(record_data_at(32, 34, RECORD_ALIGNED), 4096);
+    assert_int_equal(record_data_at(4096 - 54, 34, RECORD_ALIGNED), 4096);
+    assert_int_equal(record_data_at(4096 - 53, 34, RECORD_ALIGNED), 8192);
+    assert_int_equal(record_end(32, &r), 96);
+    r.flags = RECORD_ALIGNED | RECORD_KEEP;
+    assert_int_equal(record_end(32, &r), 4106);
 }
 
 /* Scanning. */
@@ -161,9 +176,10 @@ static uint32_t add(struct image *m, const char *text, uint8_t flags)
     r.length = (uint32_t)data.len;
     r.crc = crc32c(0, data);
     struct store_place here = {.segment = 1, .offset = at};
-    m->len += (uint32_t)record_encode(&r, here, m->bytes + at);
-    memcpy(m->bytes + m->len, data.p, data.len);
-    m->len += (uint32_t)data.len;
+    (void)record_encode(&r, here, m->bytes + at);
+    uint32_t data_at = record_data_at(at, r.key.len, flags);
+    memcpy(m->bytes + data_at, data.p, data.len);
+    m->len = data_at + (uint32_t)data.len;
     return at;
 }
 
@@ -184,7 +200,7 @@ static void scan_all_good(void **state)
 
     (void)state;
     add(&m, "one", 0);
-    add(&m, "two", RECORD_KEEP);
+    add(&m, "two", RECORD_KEEP | RECORD_ALIGNED);
     add(&m, "three", RECORD_DELETION);
     for (enum scan_depth d = SCAN_HEADERS; d <= SCAN_HASH; d++) {
         scan(&sc, &m, d, false);
@@ -206,12 +222,18 @@ static void scan_every_prefix(void **state)
 
     (void)state;
     for (unsigned i = 1; i < 4; i++) {
-        add(&m, i == 1 ? "one" : i == 2 ? "two" : "three", 0);
+        add(&m,
+            i == 1   ? "one"
+            : i == 2 ? "two"
+                     : "three",
+            i == 2 ? RECORD_ALIGNED : 0);
         ends[i] = m.len;
     }
     uint32_t full = m.len;
     for (m.len = SEGMENT_HEADER_BYTES; m.len <= full; m.len++) {
         unsigned whole = 0;
+        if (m.len == 1000)
+            m.len = 4000; /* of what aligns the second one, both ends do */
         while (whole < 3 && ends[whole + 1] <= m.len)
             whole++;
         scan(&sc, &m, SCAN_CRC, true);
@@ -304,6 +326,7 @@ int main(void)
         cmocka_unit_test(record_bytes_and_prefixes),
         cmocka_unit_test(record_limits),
         cmocka_unit_test(deletion),
+        cmocka_unit_test(aligned_bytes),
         cmocka_unit_test(scan_all_good),
         cmocka_unit_test(scan_every_prefix),
         cmocka_unit_test(scan_over_a_gap),
