@@ -85,15 +85,20 @@ static struct map_node **bucket_of(const struct map *m, uint64_t hash)
     return &m->buckets[hash & (m->buckets_count - 1)];
 }
 
-struct map_node *map_get(const struct map *m, struct bytes key)
+static struct map_node *find(const struct map *m, uint64_t hash,
+                             struct bytes key)
 {
     if (m->count == 0)
         return NULL;
-    uint64_t hash = siphash13(m->seed, key);
     struct map_node *n = *bucket_of(m, hash);
     while (n != NULL && (n->hash != hash || !bytes_eq(n->key, key)))
         n = n->chain;
     return n;
+}
+
+struct map_node *map_get(const struct map *m, struct bytes key)
+{
+    return m->count == 0 ? NULL : find(m, siphash13(m->seed, key), key);
 }
 
 static void grow(struct map *m)
@@ -112,12 +117,13 @@ static void grow(struct map *m)
 
 void map_put(struct map *m, struct map_node *node, struct bytes key)
 {
-    assert(map_get(m, key) == NULL);
+    uint64_t hash = siphash13(m->seed, key);
+    assert(find(m, hash, key) == NULL);
 
     if (m->count >= m->buckets_count)
         grow(m);
     node->key = key;
-    node->hash = siphash13(m->seed, key);
+    node->hash = hash;
     struct map_node **b = bucket_of(m, node->hash);
     node->chain = *b;
     *b = node;

@@ -108,6 +108,28 @@ static void add_totals(struct store *s, uint64_t size, bool counted, bool more)
     t->counted_bytes = more ? t->counted_bytes + size : t->counted_bytes - size;
 }
 
+/* @key, which has refs where @counted, goes from @old to @to; NULL: nowhere. */
+static void change_location(struct store *s, const struct store_key *key,
+                            const struct location *old,
+                            const struct location *to, bool counted)
+{
+    if (old != NULL) {
+        add_totals(s, location_size(key, old), counted, false);
+        add_live(s, old, location_size(key, old), false);
+    }
+    if (to == NULL) {
+        index_remove(&s->index, STORE_TABLE_BLOCKS, store_key_bytes(key));
+    } else {
+        uint8_t value[LOCATION_BYTES];
+        size_t len = location_encode(to, value);
+        add_totals(s, location_size(key, to), counted, true);
+        add_live(s, to, location_size(key, to), true);
+        index_put(&s->index, STORE_TABLE_BLOCKS, store_key_bytes(key),
+                  (struct bytes){value, len});
+    }
+    commit_later(s);
+}
+
 enum err blocks_set(struct store *s, const struct store_key *key,
                     const struct location *to)
 {
@@ -121,21 +143,29 @@ enum err blocks_set(struct store *s, const struct store_key *key,
     err = blocks_refs(s, key, &refs);
     if (err != OK)
         return err;
-    if (had) {
-        add_totals(s, location_size(key, &old), refs > 0, false);
-        add_live(s, &old, location_size(key, &old), false);
-    }
-    if (to == NULL) {
-        index_remove(&s->index, STORE_TABLE_BLOCKS, store_key_bytes(key));
-    } else {
-        uint8_t value[LOCATION_BYTES];
-        size_t len = location_encode(to, value);
-        add_totals(s, location_size(key, to), refs > 0, true);
-        add_live(s, to, location_size(key, to), true);
-        index_put(&s->index, STORE_TABLE_BLOCKS, store_key_bytes(key),
-                  (struct bytes){value, len});
-    }
-    commit_later(s);
+    change_location(s, key, had ? &old : NULL, to, refs > 0);
+    return OK;
+}
+
+enum err blocks_replay(struct store *s, const struct store_key *key,
+                       const struct location *to)
+{
+    struct location old;
+    uint32_t refs;
+    enum err err = blocks_find(s, key, &old);
+    bool had = err == OK;
+
+    if (err != OK && err != E_NOTFOUND)
+        return err;
+    if (had && !store_place_before(old.place, to->place))
+        return OK;
+    err = blocks_refs(s, key, &refs);
+    if (err != OK)
+        return err;
+    change_location(s, key, had ? &old : NULL, to, refs > 0);
+    /* Only a block that was lost can have rows of counts without refs. */
+    if (!had && (refs > 0 || s->totals.quarantined > 0))
+        collector_came(s, key);
     return OK;
 }
 

@@ -242,7 +242,7 @@ static void window_done(struct pool_job *job, struct mtime now)
     struct store *s = container_of(c, struct store, check);
     struct scan *sc = &c->scan;
     enum err err = sc->err;
-    uint64_t bytes = sc->pos - sc->window_at;
+    uint64_t bytes = sc->pos - sc->begun_at;
 
     c->busy = false;
     for (size_t i = 0; err == OK && i < sc->count; i++)

@@ -238,15 +238,39 @@ static uint64_t slack(const struct store *s)
     return share < SLACK_MAX ? share : SLACK_MAX;
 }
 
+static bool enough(const struct store *s)
+{
+    return s->sweep.freed >= s->sweep.waiting_bytes + slack(s);
+}
+
+/* What is not durable yet is in no index and can't be evicted.  A sync for
+ * each walk would hold up a stream of puts, so there is one only where what is
+ * in the index will not do, or has not done. */
+static bool must_sync(const struct store *s)
+{
+    const struct totals *t = &s->totals;
+    uint64_t cache = t->bytes - t->counted_bytes;
+
+    return s->writer.synced < s->writer.written &&
+           (s->sweep.sync_first || cache < s->sweep.waiting_bytes + slack(s));
+}
+
 /* The walk ends, with or without having found enough. */
 static void end_walk(struct store *s)
 {
     struct sweep *sw = &s->sweep;
+    bool again = !enough(s) && !sw->sync_first && !s->collector.halted &&
+                 s->writer.synced < s->writer.written;
 
     close_scan(s);
+    sw->sync_first = again;
+    sw->begun_at = 0;
+    if (again) {
+        sweep_wake(s);
+        return;
+    }
     if (sw->freed == 0)
         sw->fruitless = true;
-    sw->begun_at = 0;
     serve(s, true);
 }
 
@@ -293,11 +317,6 @@ static void scan_run(struct pool_job *job)
     scan_window(&sw->scan);
 }
 
-static bool enough(const struct store *s)
-{
-    return s->sweep.freed >= s->sweep.waiting_bytes + slack(s);
-}
-
 static void evict_record(struct store *s, const struct scan_record *sr)
 {
     struct location l;
@@ -319,7 +338,7 @@ static uint32_t evict_window(struct store *s)
 
     /* A root has come meanwhile: look at it again after that is counted. */
     if (!collector_idle(s))
-        return sc->window_at;
+        return sc->begun_at;
     for (size_t i = 0; i < sc->count; i++) {
         if (enough(s))
             return sc->records[i].place.offset;
@@ -365,8 +384,7 @@ static void run_eviction(struct store *s)
         serve(s, false);
         if (list_empty(&sw->waiting))
             return;
-        /* What is not durable yet is in no index, and can't be evicted. */
-        if (s->writer.synced < s->writer.written) {
+        if (must_sync(s)) {
             writer_want(&s->writer, s->writer.written);
             pause(s);
             return;

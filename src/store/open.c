@@ -19,36 +19,35 @@ enum {
     REWRITE_RATE_DEFAULT = 64 * 1024 * 1024,
 };
 
+/* OK: the record at @place is known to be bad; else E_NOTFOUND. */
+static enum err find_quarantined(struct store *s, const struct store_key *key,
+                                 struct store_place place)
+{
+    struct bytes value;
+    struct location bad;
+
+    if (s->totals.quarantined == 0)
+        return E_NOTFOUND;
+    enum err err = index_get(&s->index, STORE_TABLE_QUARANTINE,
+                             store_key_bytes(key), &value);
+    if (err == OK)
+        err = location_decode(value, &bad);
+    if (err == OK && !store_place_eq(bad.place, place))
+        return E_NOTFOUND;
+    return err;
+}
+
 /* A record of a segment that the index does not know, older ones first. */
 static enum err apply_put(struct store *s, const struct scan_record *sr)
 {
     const struct record *r = &sr->record;
-    struct bytes value;
-    struct location bad;
-    struct location now;
-    enum err err = index_get(&s->index, STORE_TABLE_QUARANTINE,
-                             store_key_bytes(&r->key), &value);
-
-    if (err == OK)
-        err = location_decode(value, &bad);
-    if (err == OK && store_place_eq(bad.place, sr->place))
-        return OK;
-    if (err != OK && err != E_NOTFOUND)
-        return err;
-    err = blocks_find(s, &r->key, &now);
-    if (err == OK && !store_place_before(now.place, sr->place))
-        return OK;
-    if (err != OK && err != E_NOTFOUND)
-        return err;
-    bool is_new = err == E_NOTFOUND;
     struct location to = {.place = sr->place,
                           .length = r->length,
                           .crc = r->crc,
                           .flags = r->flags};
-    err = blocks_set(s, &r->key, &to);
-    if (err == OK && is_new)
-        collector_came(s, &r->key);
-    return err;
+    enum err err = find_quarantined(s, &r->key, sr->place);
+
+    return err == E_NOTFOUND ? blocks_replay(s, &r->key, &to) : err;
 }
 
 static enum err apply_deletion(struct store *s, const struct scan_record *sr)
@@ -362,6 +361,8 @@ static void set_config(struct store *s, const struct store_config *config)
     assert(c->segment_bytes >= STORE_SEGMENT_BYTES_MIN);
     assert(c->segment_bytes <= STORE_SEGMENT_BYTES);
     s->segs.open_max = c->files_max;
+    s->segment_bytes_max = c->segment_bytes;
+    room_set_limits(s, c->limit_bytes, c->reserve_bytes);
 }
 
 static void turn(struct timer *t, struct mtime now)

@@ -216,7 +216,7 @@ static void take_window(struct store *s)
         after_ms(s, 0);
         return;
     }
-    uint64_t bytes = sc->pos - sc->window_at;
+    uint64_t bytes = sc->pos - sc->begun_at;
     writer_want(&s->writer, s->writer.queued);
     after_ms(s, (uint32_t)(bytes * 1000 / s->config.rewrite_rate));
 }

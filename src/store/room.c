@@ -3,6 +3,25 @@
 #include "env/env.h"
 #include "store/store_priv.h"
 
+enum {
+    SEGMENT_SHARE = 8, /* of the limit */
+    SEGMENT_BYTES_LEAST = 16 * 1024 * 1024,
+};
+
+void room_set_limits(struct store *s, uint64_t limit_bytes,
+                     uint64_t reserve_bytes)
+{
+    uint64_t share = limit_bytes / SEGMENT_SHARE;
+
+    if (share < SEGMENT_BYTES_LEAST)
+        share = SEGMENT_BYTES_LEAST;
+    if (limit_bytes == 0 || share > s->segment_bytes_max)
+        share = s->segment_bytes_max;
+    s->config.segment_bytes = (uint32_t)share;
+    s->config.limit_bytes = limit_bytes;
+    s->config.reserve_bytes = reserve_bytes;
+}
+
 static void space_run(struct pool_job *job)
 {
     struct space *sp = container_of(job, struct space, job);

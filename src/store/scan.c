@@ -17,6 +17,7 @@ void scan_init(struct scan *sc, uint32_t number, uint32_t pos, uint32_t end,
 {
     *sc =
         (struct scan){.number = number, .pos = pos, .end = end, .depth = depth};
+    sc->sparse = true;
     sc->records = mem_zalloc(SCAN_RECORDS_MAX, sizeof(*sc->records));
     sc->buffer = mem_alloc(SCAN_BUFFER_BYTES);
 }
@@ -130,12 +131,12 @@ static void take_record(struct scan *sc, const struct scan_record *sr)
     sc->records[sc->count++] = *sr;
 }
 
-void scan_parse(struct scan *sc, uint32_t len, bool last)
+/* Adds what is in the buffer to the records of the window. */
+static void parse(struct scan *sc, uint32_t len, bool last)
 {
     uint32_t at = 0;
 
     sc->window_at = sc->pos;
-    sc->count = 0;
     while (at < len && sc->count < SCAN_RECORDS_MAX) {
         struct scan_record sr;
         enum step step = read_record(sc, at, len, last, &sr);
@@ -160,6 +161,13 @@ void scan_parse(struct scan *sc, uint32_t len, bool last)
     sc->pos = sc->window_at + at;
 }
 
+void scan_parse(struct scan *sc, uint32_t len, bool last)
+{
+    sc->begun_at = sc->pos;
+    sc->count = 0;
+    parse(sc, len, last);
+}
+
 static uint32_t window_bytes(const struct scan *sc, bool small)
 {
     uint32_t max = small ? SCAN_HEADERS_BYTES : SCAN_BUFFER_BYTES;
@@ -178,7 +186,24 @@ static void read_window(struct scan *sc, bool small)
         return;
     /* What should be there and is not, is bad. */
     memset(sc->buffer + got, 0, want - got);
-    scan_parse(sc, want, want == sc->end - sc->pos);
+    size_t before = sc->count;
+    parse(sc, want, want == sc->end - sc->pos);
+    sc->sparse = sc->count - before <= SCAN_FEW_RECORDS;
+}
+
+/* Headers with much between them: only what is around each is read. */
+static void read_sparse(struct scan *sc)
+{
+    uint32_t at = sc->pos;
+
+    for (unsigned i = 0; i < SCAN_SPARSE_READS; i++) {
+        if (sc->depth != SCAN_HEADERS || sc->doubtful || !sc->sparse)
+            return;
+        read_window(sc, true);
+        if (sc->pos == at || scan_done(sc))
+            return;
+        at = sc->pos;
+    }
 }
 
 void scan_window(struct scan *sc)
@@ -193,11 +218,11 @@ void scan_window(struct scan *sc)
             return;
         sc->opened = true;
     }
-    uint32_t before = sc->pos;
-    read_window(sc, sc->depth == SCAN_HEADERS && !sc->doubtful &&
-                        sc->count <= SCAN_FEW_RECORDS);
-    /* A small window may end within a record whose bytes are needed. */
-    if (sc->err == OK && sc->pos == before && !sc->stopped)
+    sc->begun_at = sc->pos;
+    sc->count = 0;
+    read_sparse(sc);
+    /* A small read may end within a record whose bytes are needed. */
+    if (sc->err == OK && sc->pos == sc->begun_at && !sc->stopped)
         read_window(sc, false);
-    assert(sc->err != OK || sc->stopped || sc->pos > before);
+    assert(sc->err != OK || sc->stopped || sc->pos > sc->begun_at);
 }

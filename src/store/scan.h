@@ -28,6 +28,9 @@ enum {
     /* Read at once when only headers matter, and there were few last time. */
     SCAN_HEADERS_BYTES = 64 * 1024,
     SCAN_FEW_RECORDS = 8,
+    /* Such reads in one window: each has few records, and a window costs who
+     * asks for it a turn of the loop. */
+    SCAN_SPARSE_READS = 64,
 };
 
 enum scan_depth {
@@ -71,8 +74,10 @@ struct scan {
     bool doubtful; /* a gap was seen: hashes are checked from here on */
     bool in_gap;   /* the gap goes on in the next window */
     bool opened;   /* @file was opened here */
+    bool sparse;   /* the last read had few records */
     uint8_t *buffer;
-    uint32_t window_at; /* place in the file of the buffer's first byte */
+    uint32_t begun_at;  /* place in the file where the window begins */
+    uint32_t window_at; /* ... of the buffer's first byte */
 };
 
 /** scan_init - walk segment @number from @pos to @end. */

@@ -346,8 +346,7 @@ void store_stats(struct store *s, struct store_stats *ret_stats)
 void store_set_limits(struct store *s, uint64_t limit_bytes,
                       uint64_t reserve_bytes)
 {
-    s->config.limit_bytes = limit_bytes;
-    s->config.reserve_bytes = reserve_bytes;
+    room_set_limits(s, limit_bytes, reserve_bytes);
     sweep_wake(s);
 }
 

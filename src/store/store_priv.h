@@ -135,7 +135,8 @@ struct sweep {
     uint32_t begun_at; /* segment where this walk began */
     bool wrapped;      /* it has come past the newest */
     uint64_t freed;
-    bool fruitless; /* a whole walk freed nothing; nothing changed since */
+    bool sync_first; /* a walk over what is durable did not find enough */
+    bool fruitless;  /* a whole walk freed nothing; nothing changed since */
 };
 
 /** struct rewrite - moves what is alive out of segments that mostly are not. */
@@ -206,7 +207,8 @@ struct store {
     struct pool *pool;
     struct kv *pins;
     uint32_t pins_table;
-    struct store_config config;
+    struct store_config config; /* segment_bytes: of new segments */
+    uint32_t segment_bytes_max; /* ... where no limit asks for less */
 
     struct segs segs;
     struct index index;
@@ -286,6 +288,11 @@ MUST_USE enum err blocks_find(struct store *s, const struct store_key *key,
 MUST_USE enum err blocks_set(struct store *s, const struct store_key *key,
                              const struct location *to);
 
+/** blocks_replay - the log says that @key was put at @to: blocks_set() unless
+ * the index knows that or a later place.  The most frequent call of a start. */
+MUST_USE enum err blocks_replay(struct store *s, const struct store_key *key,
+                                const struct location *to);
+
 /** blocks_delete - remove @key, which is at @at, and write that down. */
 MUST_USE enum err blocks_delete(struct store *s, const struct store_key *key,
                                 const struct location *at);
@@ -344,6 +351,11 @@ void get_end(struct store *s, struct store_get_op *op, enum err err,
 
 /** room_init - asks at once: before the loop runs. */
 MUST_USE enum err room_init(struct store *s);
+
+/** room_set_limits - see store_set_limits(); smaller segments where the limit
+ * is small, since what is dead in the newest one stays on the disk. */
+void room_set_limits(struct store *s, uint64_t limit_bytes,
+                     uint64_t reserve_bytes);
 
 /** room_for - OK or E_NOSPACE for @bytes more. */
 MUST_USE enum err room_for(struct store *s, uint64_t bytes);

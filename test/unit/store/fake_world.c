@@ -186,6 +186,7 @@ static enum err kv_get(struct kv *kv, uint32_t table, struct bytes key,
     size_t at = row_at(t, key);
 
     assert(key.len > 0);
+    kv_of(kv)->gets++;
     if (at == t->count || !bytes_eq(row_key(&t->rows[at]), key))
         return E_NOTFOUND;
     *ret_value = (struct bytes){t->rows[at].value, t->rows[at].value_len};

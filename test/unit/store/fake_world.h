@@ -69,6 +69,7 @@ struct fake_kv {
     struct list batches; /* waiting */
     enum err fail;       /* of all writes, unless OK */
     uint64_t commits;
+    uint64_t gets;
 };
 
 struct fake_world {

@@ -263,6 +263,97 @@ static void limit(void **state)
     end(f);
 }
 
+/* A stream of cache past the limit: never more than that, and no sync for each
+ * handful that goes. */
+static void stream_past_the_limit(void **state)
+{
+    enum { ROUNDS = 100, GROUP = 10, LEN = 1000 };
+    const uint64_t limit = (uint64_t)100 * (LEN + RECORD_FIXED_BYTES + 34);
+    struct fixture *f = begin(
+        &(struct store_config){.segment_bytes = 1 << 20, .limit_bytes = limit});
+    struct store_stats stats;
+    struct many m[GROUP];
+
+    (void)state;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned left = GROUP;
+        for (unsigned k = 0; k < GROUP; k++) {
+            m[k] = (struct many){.op.done = many_done, .left = &left};
+            m[k].block = fs_raw(10000 + i * GROUP + k, LEN);
+            assert_int_equal(
+                store_put(f->store, &m[k].op, m[k].block, STORE_UNSYNCED, NULL),
+                OK);
+        }
+        while (left > 0) {
+            world_pass(&f->world, 1);
+            store_stats(f->store, &stats);
+            assert_in_range(stats.bytes_used, 0, limit);
+        }
+        for (unsigned k = 0; k < GROUP; k++)
+            assert_int_equal(m[k].err, OK);
+        free_many(m, GROUP);
+    }
+    assert_in_range(f->world.syncs, 1, ROUNDS / 3);
+    fs_recount(&f->world, f->store);
+    end(f);
+}
+
+/* What is durable is all protected, what is not is cache: it goes after a
+ * sync. */
+static void the_newest_goes_where_the_rest_is_kept(void **state)
+{
+    struct fixture *f = begin(&(struct store_config){
+        .segment_bytes = 65536, .limit_bytes = TWENTY_OF_1000});
+    struct store_lease *l = store_lease_new(f->store);
+    struct block *last = fs_raw(2, 1000);
+
+    (void)state;
+    world_run(&f->world);
+    for (unsigned i = 0; i < 20; i++) {
+        struct block *b = fs_raw(1000 + i, 1000);
+        bool kept = i < 10;
+        if (i == 10)
+            assert_int_equal(fs_flush(&f->world, f->store), OK);
+        assert_int_equal(fs_put(&f->world, f->store, b,
+                                kept ? STORE_KEEP : STORE_UNSYNCED,
+                                kept ? l : NULL),
+                         OK);
+        block_unref(b);
+    }
+    assert_int_equal(fs_put(&f->world, f->store, last, STORE_UNSYNCED, NULL),
+                     OK);
+    assert_true(fs_is_good(&f->world, f->store, &last->cid));
+    store_lease_end(l);
+    block_unref(last);
+    fs_recount(&f->world, f->store);
+    end(f);
+}
+
+/* What is dead in the newest segment stays on the disk, so segments are small
+ * where the limit is. */
+static void small_limit_small_segments(void **state)
+{
+    enum { MIB = 1 << 20, LIMIT = 64 * MIB, COUNT = 160 };
+    struct fixture *f = begin(&(struct store_config){.limit_bytes = LIMIT});
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct block *b = fs_raw(i, MIB);
+        assert_int_equal(fs_put(&f->world, f->store, b, 0, NULL), OK);
+        block_unref(b);
+    }
+    world_pass(&f->world, 5000);
+    assert_true(world_used(&f->world) < (uint64_t)LIMIT / 2 * 3);
+    store_set_limits(f->store, 0, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        struct block *b = fs_raw(COUNT + i, MIB);
+        assert_int_equal(fs_put(&f->world, f->store, b, 0, NULL), OK);
+        block_unref(b);
+    }
+    fs_recount(&f->world, f->store);
+    end(f);
+}
+
 static void limit_evicts_oldest(void **state)
 {
     struct fixture *f = begin(&(struct store_config){
@@ -520,6 +611,9 @@ int main(void)
         cmocka_unit_test(unsynced),
         cmocka_unit_test(many_segments),
         cmocka_unit_test(limit),
+        cmocka_unit_test(stream_past_the_limit),
+        cmocka_unit_test(the_newest_goes_where_the_rest_is_kept),
+        cmocka_unit_test(small_limit_small_segments),
         cmocka_unit_test(limit_evicts_oldest),
         cmocka_unit_test(reserve),
         cmocka_unit_test(disk_full),
