@@ -429,17 +429,14 @@ static bool read_choices(struct request *q, struct import_config *c)
 static bool read_copies(struct request *q, const struct import_config *import,
                         struct add_copies *c)
 {
-    enum { TIMEOUT_S_MAX = 7 * 24 * 3600 };
     const json_t *b = q->body;
     const json_t *copies = json_object_get(b, "copies");
-    json_int_t timeout_s = json_integer_value(json_object_get(b, "timeout_s"));
+    bool good = true;
     uint64_t wanted = (uint64_t)json_integer_value(copies);
 
-    if (timeout_s < 0 || timeout_s > TIMEOUT_S_MAX) {
-        reply_error(q, ERROR_BAD_VALUE, "timeout_s: up to 7 days", NULL);
+    c->timeout_ms = request_body_timeout_ms(q, &good);
+    if (!good)
         return false;
-    }
-    c->timeout_ms = 1000 * (uint32_t)timeout_s;
     c->name = json_string_value(json_object_get(b, "name"));
     return set_wait(q, json_string_value(json_object_get(b, "wait")), c) &&
            set_copies(q, copies != NULL ? &wanted : NULL, import, c);

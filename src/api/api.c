@@ -7,6 +7,9 @@
 #include "api/request.h"
 #include "api/routes.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
+
+enum { QUERY_TEXT_MAX = 512 };
 
 static struct api *api_of(struct http_server *s)
 {
@@ -69,6 +72,47 @@ static bool may_use(const struct api *a, const struct route *route,
     return peer->is_unix || route->role == ROLE_NONE;
 }
 
+static bool is_known(const char *const *known, const char *name)
+{
+    while (*known != NULL && strcmp(*known, name) != 0)
+        known++;
+    return *known != NULL;
+}
+
+static void refuse_parameter(struct request *q, const char *const *known,
+                             const char *name)
+{
+    struct strbuf s;
+
+    strbuf_init(&s, QUERY_TEXT_MAX);
+    if (*known == NULL)
+        strbuf_str(&s, "this route takes no parameters");
+    else
+        strbuf_str(&s, "unknown parameter, this route knows ");
+    for (size_t i = 0; known[i] != NULL; i++) {
+        strbuf_str(&s, i > 0 ? ", " : "");
+        strbuf_str(&s, known[i]);
+    }
+    reply_error(q, ERROR_BAD_REQUEST, strbuf_cstr(&s), name);
+    strbuf_release(&s);
+}
+
+/* A parameter that nobody looks at is a mistake of who asks. */
+static bool check_parameters(struct request *q)
+{
+    const char *const *known = route_query(q->route);
+    const char *name = q->http->query_at(q->http, q->r, 0);
+
+    for (size_t i = 1; name != NULL; i++) {
+        if (!is_known(known, name)) {
+            refuse_parameter(q, known, name);
+            return false;
+        }
+        name = q->http->query_at(q->http, q->r, i);
+    }
+    return true;
+}
+
 static bool find_route(struct request *q, struct mtime now)
 {
     struct bytes tail;
@@ -100,7 +144,7 @@ static bool find_route(struct request *q, struct mtime now)
                     q->r->path);
         return false;
     }
-    return true;
+    return check_parameters(q);
 }
 
 static void on_request(struct http_server *s, struct http_request *r,

@@ -14,8 +14,6 @@
 #include "store/store.h"
 
 enum {
-    LIST_DEFAULT = 100,
-    LIST_MAX = 1000,
     DELETE_TRIES_MAX = 100,
     DELETE_WAIT_MS = 20,
 };

@@ -12,8 +12,6 @@
 #include "node/peering.h"
 
 enum {
-    LIST_DEFAULT = 100,
-    LIST_MAX = 1000,
     BAN_DEFAULT_S = 24 * 60 * 60,
     BAN_MAX_S = 10 * 366 * 24 * 60 * 60,
 };

@@ -14,8 +14,6 @@
 #include "store/store.h"
 
 enum {
-    LIST_DEFAULT = 100,
-    LIST_MAX = 1000,
     PAGE = 16, /* statuses looked at at a time */
     RELEASE_DELAY_MAX_S = 7 * 24 * 3600,
     TIMEOUT_S_MAX = 7 * 24 * 3600,

@@ -45,15 +45,27 @@ void handle_connections(struct request *q, struct mtime now)
 {
     struct network *n = node_network(q->node);
     struct swarm_conn_info info;
-    struct conn_id at = {.n = 0};
-    json_t *items = json_array();
+    bool good = true;
+    uint64_t max = request_number(q, "limit", LIST_DEFAULT, LIST_MAX, &good);
+    struct conn_id at = {
+        .n = good ? request_number(q, "after", 0, INT64_MAX, &good) : 0};
 
     (void)now;
+    if (!good)
+        return;
+    json_t *items = json_array();
+    json_t *answer = json_pack("{s:O}", "items", items);
     while (n != NULL && swarm_conn_next(network_swarm(n), at, &info) == OK) {
+        if (json_array_size(items) >= max) {
+            json_object_set_new(answer, "next",
+                                json_sprintf("%llu", (unsigned long long)at.n));
+            break;
+        }
         json_array_append_new(items, json_conn(&info));
         at = info.conn;
     }
-    reply_json(q, 200, json_pack("{s:o}", "items", items));
+    json_decref(items);
+    reply_json(q, 200, answer);
 }
 
 /* Connecting. */
@@ -62,6 +74,7 @@ struct connect {
     struct request *q;
     struct connect_op op;
     struct multiaddr addr;
+    struct timer limit;
     bool waiting; /* @op is under way */
 };
 
@@ -110,10 +123,25 @@ static void on_connected(struct connect_op *op, enum err err, struct mtime now)
         reply_fault(c->q, &f);
 }
 
+static void on_connect_limit(struct timer *t, struct mtime now)
+{
+    struct connect *c = container_of(t, struct connect, limit);
+
+    (void)now;
+    if (!c->waiting)
+        return;
+    network_connect_cancel(&c->op);
+    c->waiting = false;
+    reply_error(c->q, ERROR_TIMEOUT, "no connection in that time",
+                json_string_value(json_object_get(c->q->body, "address")));
+}
+
 static void cancel_connect(struct request *q)
 {
     struct connect *c = q->op;
+    struct clock *clock = node_env(q->node)->clock;
 
+    clock->set(clock, &c->limit, MTIME_NEVER);
     if (c->waiting)
         network_connect_cancel(&c->op);
     mem_free(c);
@@ -127,12 +155,18 @@ void handle_connect(struct request *q, struct mtime now)
     };
     const char *text = json_string_value(json_object_get(q->body, "address"));
     struct network *n = network_of(q);
+    struct clock *clock = node_env(q->node)->clock;
+    bool good = true;
     struct fault f;
 
     if (n == NULL || !request_fields(q, known, countof(known)))
         return;
+    uint32_t timeout_ms = request_body_timeout_ms(q, &good);
+    if (!good)
+        return;
     struct connect *c = mem_zalloc(1, sizeof(*c));
     c->q = q;
+    timer_init(&c->limit, on_connect_limit);
     c->op.done = on_connected;
     q->op = c;
     q->cancel = cancel_connect;
@@ -144,6 +178,8 @@ void handle_connect(struct request *q, struct mtime now)
     }
     enum err err = network_connect(n, &c->op, &c->addr, now);
     c->waiting = err == OK;
+    if (c->waiting && timeout_ms > 0)
+        clock->set(clock, &c->limit, mtime_add_ms(now, timeout_ms));
     if (c->waiting)
         return;
     if (err == E_EXISTS) {
@@ -175,6 +211,7 @@ struct ping {
     struct peer_id peer;
     struct ping_op op;
     struct timer timer;
+    struct timer limit;
     uint64_t count;
     uint64_t sent;
     uint64_t received;
@@ -188,7 +225,9 @@ static void ping_summary(struct ping *p)
 {
     json_t *v = json_pack("{s:I,s:I}", "sent", (json_int_t)p->sent, "received",
                           (json_int_t)p->received);
+    struct clock *clock = node_env(p->q->node)->clock;
 
+    clock->set(clock, &p->limit, MTIME_NEVER);
     if (p->received > 0) {
         double mean = (double)p->sum_us / (double)p->received;
         json_object_set_new(v, "min_ms", json_real((double)p->min_us / 1000));
@@ -232,6 +271,19 @@ static void on_pinged(struct ping_op *op, enum err err, uint64_t rtt_us,
         clock->set(clock, &p->timer, mtime_add_ms(now, PING_INTERVAL_MS));
 }
 
+static void on_ping_limit(struct timer *t, struct mtime now)
+{
+    struct ping *p = container_of(t, struct ping, limit);
+    struct clock *clock = node_env(p->q->node)->clock;
+
+    (void)now;
+    clock->set(clock, &p->timer, MTIME_NEVER);
+    if (p->waiting)
+        network_ping_cancel(&p->op);
+    p->waiting = false;
+    ping_summary(p);
+}
+
 static void on_interval(struct timer *t, struct mtime now)
 {
     ping_once(container_of(t, struct ping, timer), now);
@@ -243,6 +295,7 @@ static void cancel_ping(struct request *q)
     struct clock *clock = node_env(q->node)->clock;
 
     clock->set(clock, &p->timer, MTIME_NEVER);
+    clock->set(clock, &p->limit, MTIME_NEVER);
     if (p->waiting)
         network_ping_cancel(&p->op);
     mem_free(p);
@@ -255,6 +308,8 @@ void handle_ping(struct request *q, struct mtime now)
     uint64_t count = good ? request_number(q, "count", PING_COUNT_DEFAULT,
                                            PING_COUNT_MAX, &good)
                           : 0;
+    uint32_t timeout_ms = good ? request_timeout_ms(q, &good) : 0;
+    struct clock *clock = node_env(q->node)->clock;
     struct peer_id id;
 
     if (!good || !request_peer(q, &id))
@@ -271,6 +326,9 @@ void handle_ping(struct request *q, struct mtime now)
     p->count = count > 0 ? count : 1;
     p->op.done = on_pinged;
     timer_init(&p->timer, on_interval);
+    timer_init(&p->limit, on_ping_limit);
+    if (timeout_ms > 0)
+        clock->set(clock, &p->limit, mtime_add_ms(now, timeout_ms));
     q->op = p;
     q->cancel = cancel_ping;
     ping_once(p, now);

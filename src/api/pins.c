@@ -12,7 +12,7 @@
 #include "node/walking.h"
 #include "store/store.h"
 
-enum { LIST_DEFAULT = 100, LIST_MAX = 1000, HEX_MAX = 2 * STORE_PIN_KEY_MAX };
+enum { HEX_MAX = 2 * STORE_PIN_KEY_MAX };
 
 static const char *kind_name(enum store_pin_kind kind)
 {

@@ -45,12 +45,24 @@ uint64_t request_number(struct request *q, const char *name, uint64_t otherwise,
     return otherwise;
 }
 
+enum { TIMEOUT_S_MAX = 7 * 24 * 3600 };
+
 uint32_t request_timeout_ms(struct request *q, bool *ret_ok)
 {
-    enum { TIMEOUT_S_MAX = 7 * 24 * 3600 };
-
     return 1000 *
            (uint32_t)request_number(q, "timeout", 0, TIMEOUT_S_MAX, ret_ok);
+}
+
+uint32_t request_body_timeout_ms(struct request *q, bool *ret_ok)
+{
+    json_int_t timeout_s =
+        json_integer_value(json_object_get(q->body, "timeout_s"));
+
+    if (timeout_s >= 0 && timeout_s <= TIMEOUT_S_MAX)
+        return 1000 * (uint32_t)timeout_s;
+    reply_error(q, ERROR_BAD_VALUE, "up to 7 days", "timeout_s");
+    *ret_ok = false;
+    return 0;
 }
 
 static bool has_type(const struct request_field *f, const json_t *v)

@@ -36,7 +36,9 @@ struct route;
 enum {
     REQUEST_BODY_MAX = 1 << 20, /* of JSON */
     REQUEST_PATH_MAX = 16 * 1024,
-    PROGRESS_MS = 200, /* between lines of progress */
+    PROGRESS_MS = 200,  /* between lines of progress */
+    LIST_DEFAULT = 100, /* items of a page, unless told */
+    LIST_MAX = 1000,
 };
 
 struct request {
@@ -86,6 +88,10 @@ uint64_t request_number(struct request *q, const char *name, uint64_t otherwise,
 
 /** request_timeout_ms - parameter "timeout" in seconds, 0 where absent. */
 uint32_t request_timeout_ms(struct request *q, bool *ret_ok);
+
+/** request_body_timeout_ms - field "timeout_s" of the JSON body, 0 where it is
+ * absent; as request_flag(), after request_fields(). */
+uint32_t request_body_timeout_ms(struct request *q, bool *ret_ok);
 
 /** struct request_field - what a JSON body may have. */
 struct request_field {

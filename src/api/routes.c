@@ -92,6 +92,51 @@ static const struct route table[] = {
      handle_config_reload},
 };
 
+/* The parameters that a handler asks for.  One that is not here takes none. */
+static const struct {
+    void (*start)(struct request *q, struct mtime now);
+    const char *names[ROUTE_QUERY_MAX]; /* NULL behind the last */
+} queries[] = {
+    {handle_add,
+     {"name", "profile", "chunker", "raw_leaves", "cid_version", "wrap",
+      "only_hash", "pin", "copies", "wait", "object_name", "timeout"}},
+    {handle_content, {"offset", "length", "timeout", "format"}},
+    {handle_ls, {"types", "timeout"}},
+    {handle_stat, {"timeout"}},
+    {handle_why, {"timeout"}},
+    {handle_blocks_list, {"limit", "after"}},
+    {handle_block_get, {"stat", "timeout"}},
+    {handle_block_put, {"codec", "cid_version", "pin"}},
+    {handle_pins_list, {"limit", "after"}},
+    {handle_pin_put, {"direct", "name", "timeout"}},
+    {handle_objects_list, {"limit", "after", "role"}},
+    {handle_object_get, {"watch"}},
+    {handle_object_delete, {"local"}},
+    {handle_verify, {"cid"}},
+    {handle_car_export, {"timeout"}},
+    {handle_car_import, {"pin"}},
+    {handle_connections, {"limit", "after"}},
+    {handle_ping, {"count", "timeout"}},
+    {handle_peers_list, {"limit", "after"}},
+    {handle_dht_peer, {"timeout"}},
+    {handle_dht_providers, {"limit", "timeout"}},
+    {handle_dht_provide, {"timeout"}},
+    {handle_dht_query, {"timeout"}},
+    {handle_ipns_resolve, {"recursive", "nocache", "timeout"}},
+    {handle_ipns_get, {"nocache", "timeout"}},
+    {handle_ipns_put, {"timeout"}},
+};
+
+const char *const *route_query(const struct route *route)
+{
+    static const char *const none[ROUTE_QUERY_MAX];
+
+    for (size_t i = 0; i < countof(queries); i++)
+        if (queries[i].start == route->start)
+            return queries[i].names;
+    return none;
+}
+
 static bool matches(const char *pattern, const char *path,
                     struct bytes *ret_tail)
 {

@@ -8,6 +8,8 @@
 
 struct route;
 
+enum { ROUTE_QUERY_MAX = 13 }; /* parameters of a route, and the NULL */
+
 /** enum route_found - what a look at the table says. */
 enum route_found {
     ROUTE_FOUND,
@@ -23,5 +25,9 @@ enum route_found {
 enum route_found route_find(const char *method, const char *path,
                             const struct route **ret_route,
                             struct bytes *ret_tail);
+
+/** route_query - names of the parameters that @route knows, NULL behind the
+ * last. */
+const char *const *route_query(const struct route *route);
 
 #endif /* API_ROUTES_H */

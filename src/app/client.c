@@ -15,6 +15,7 @@
 #include "app/progress.h"
 #include "app/served.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/strbuf.h"
 #include "node/exchange.h"
 #include "node/node.h"
@@ -367,8 +368,8 @@ static void wait_a_little(void)
 static enum err open_folder(struct client *c, const char *path,
                             struct cli_error *ret_error)
 {
-    char *lock_path = folder_join(path, "lock");
-    char *socket = folder_join(path, "api.sock");
+    char *lock_path = path_join(path, "lock");
+    char *socket = path_join(path, "api.sock");
     struct fslock lock;
     uint32_t pid = 0;
     enum err err = E_AGAIN;

@@ -12,6 +12,7 @@
 #include "app/folder.h"
 #include "app/served.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/strbuf.h"
 #include "config/config.h"
 #include "env/clock.h"
@@ -159,7 +160,7 @@ static void collect_sets(struct daemon *d)
 static enum err take_lock(const char *path, struct fslock *ret_lock,
                           struct cli_error *ret_error)
 {
-    char *file = folder_join(path, "lock");
+    char *file = path_join(path, "lock");
     uint32_t pid = 0;
     enum err err = fslock_open(file, true, LOCK_WAIT_MS, ret_lock, &pid);
 
@@ -201,7 +202,7 @@ static enum err open_folder(struct daemon *d, const char *path)
 static enum err open_api(struct daemon *d)
 {
     struct http *http = d->os->env.http;
-    char *path = folder_join(d->served.path, "api.sock");
+    char *path = path_join(d->served.path, "api.sock");
     enum err err =
         http->listen_unix(http, api_server(d->served.api), path, SOCKET_MODE);
 

@@ -11,6 +11,7 @@
 #include "app/cli_error.h"
 #include "app/passphrase.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/strbuf.h"
 #include "config/config.h"
 #include "env/disk.h"
@@ -18,19 +19,6 @@
 #include "os/os_env.h"
 
 enum { PATH_BYTES_MAX = 4096 };
-
-char *folder_join(const char *path, const char *name)
-{
-    struct strbuf s;
-
-    strbuf_init(&s, 2 * (size_t)PATH_BYTES_MAX);
-    strbuf_str(&s, path);
-    strbuf_str(&s, "/");
-    strbuf_str(&s, name);
-    char *out = mem_strdup(strbuf_cstr(&s));
-    strbuf_release(&s);
-    return out;
-}
 
 /* Nothing changes the environment while threads run. */
 static const char *variable(const char *name)
@@ -44,7 +32,7 @@ static char *absolute(const char *path)
 
     if (path[0] == '/' || getcwd(here, sizeof(here)) == NULL)
         return mem_strdup(path);
-    return folder_join(here, path); /* NOLINT: these are not swapped */
+    return path_join(here, path); /* NOLINT: these are not swapped */
 }
 
 char *folder_path(const char *given)
@@ -59,16 +47,16 @@ char *folder_path(const char *given)
     if (state != NULL && state[0] == '/')
         return mem_strdup(state);
     if (data != NULL && data[0] == '/')
-        return folder_join(data, "xmbl");
+        return path_join(data, "xmbl");
     if (home != NULL && home[0] == '/')
-        return folder_join(home, ".local/share/xmbl");
+        return path_join(home, ".local/share/xmbl");
     return mem_strdup("/var/lib/xmbl");
 }
 
 static bool has_file(const char *path, const char *name)
 {
     struct stat st;
-    char *file = folder_join(path, name);
+    char *file = path_join(path, name);
     bool there = stat(file, &st) == 0;
 
     mem_free(file);
@@ -131,7 +119,7 @@ static enum err load_file(struct config *c, const char *path, const char *name,
                           enum config_layer layer, struct config_notes *notes)
 {
     struct strbuf text;
-    char *file = folder_join(path, name);
+    char *file = path_join(path, name);
 
     strbuf_init(&text, CONFIG_TEXT_MAX);
     enum err err = read_text(file, &text);
@@ -226,8 +214,8 @@ static bool write_all(int fd, struct bytes in)
 /* Beside the old file, synced, then renamed over it. */
 static enum err replace_file(const char *path, struct bytes text)
 {
-    char *file = folder_join(path, "config.yaml");
-    char *temp = folder_join(path, "config.yaml.new");
+    char *file = path_join(path, "config.yaml");
+    char *temp = path_join(path, "config.yaml.new");
     int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     bool good = fd >= 0 && write_all(fd, text) && fsync(fd) == 0;
 
@@ -244,7 +232,7 @@ static enum err set_checked(const char *path, enum config_key key,
 {
     struct strbuf old;
     struct strbuf fresh;
-    char *file = folder_join(path, "config.yaml");
+    char *file = path_join(path, "config.yaml");
 
     strbuf_init(&old, CONFIG_TEXT_MAX);
     strbuf_init(&fresh, CONFIG_TEXT_MAX);

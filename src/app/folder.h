@@ -25,9 +25,6 @@ struct os_env;
  */
 MUST_USE char *folder_path(const char *given);
 
-/** folder_join - @path/@name; given back with mem_free(). */
-MUST_USE char *folder_join(const char *path, const char *name);
-
 /** folder_exists - true when there is a node's key in @path. */
 bool folder_exists(const char *path);
 

@@ -4,6 +4,7 @@
 #include "app/folder.h"
 #include "app/passphrase.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "multiformats/key.h"
 #include "node/identity.h"
 #include "os/disk.h"
@@ -34,7 +35,7 @@ void keeping_fault(struct cli *cli, const struct keeping *k, enum err err)
 
 static enum err take_lock(struct cli *cli, struct keeping *k)
 {
-    char *file = folder_join(k->path, "lock");
+    char *file = path_join(k->path, "lock");
     uint32_t pid = 0;
     enum err err = fslock_open(file, true, LOCK_WAIT_MS, &k->lock, &pid);
 

@@ -9,29 +9,17 @@
 #include "app/cli_error.h"
 #include "app/folder.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
+#include "base/path.h"
 #include "env/disk.h"
 #include "node/remove_tree.h"
 #include "os/disk.h"
 #include "os/errno_err.h"
 
-enum { PATH_BYTES_MAX = 4096, NAMES_MAX = 1 << 20 };
+enum { NAMES_MAX = 1 << 20 };
 
 /* What a node makes in its folder. */
 static const char *const folders[] = {"blocks", "index", "node.db", "tmp"};
 static const char *const files[] = {"lock", "version"};
-
-static char *with(const char *path, const char *suffix)
-{
-    struct strbuf s;
-
-    strbuf_init(&s, 2 * (size_t)PATH_BYTES_MAX);
-    strbuf_str(&s, path);
-    strbuf_str(&s, suffix);
-    char *joined = mem_strdup(strbuf_cstr(&s));
-    strbuf_release(&s);
-    return joined;
-}
 
 /* A leftover. */
 
@@ -149,7 +137,8 @@ static enum err make_temporary(struct lone *l)
     /* Nothing changes the environment while threads run. */
     const char *tmp = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
 
-    l->path = with(tmp != NULL && tmp[0] == '/' ? tmp : "/tmp", "/xmbl-XXXXXX");
+    l->path =
+        path_with(tmp != NULL && tmp[0] == '/' ? tmp : "/tmp", "/xmbl-XXXXXX");
     return mkdtemp(l->path) != NULL ? OK : err_of_errno(errno);
 }
 
@@ -181,15 +170,15 @@ enum err lone_open(const char *out, struct lone *ret, struct fslock *ret_lock,
     enum err err = OK;
 
     if (out != NULL) {
-        l.part = with(out, ".xmbl-part");
-        l.path = with(l.part, ".d");
+        l.part = path_with(out, ".xmbl-part");
+        l.path = path_with(l.part, ".d");
         err = make_beside(&l);
     } else {
         err = make_temporary(&l);
     }
     bool is_made = err == OK && !l.is_leftover;
     if (err == OK) {
-        char *lock = folder_join(l.path, "lock");
+        char *lock = path_join(l.path, "lock");
         err = fslock_open(lock, true, 0, ret_lock, &pid);
         mem_free(lock);
     }

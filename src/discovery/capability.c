@@ -177,17 +177,6 @@ static void get_network(struct cbor_rd *r, struct capability *c)
     memcpy(c->network, t.bytes.p, t.bytes.len);
 }
 
-static void get_peer(struct cbor_rd *r, struct peer_id *ret_peer)
-{
-    cbor_get_key(r, "peer");
-    struct bytes in = cbor_get_bytes(r, PEER_ID_BYTES_MAX);
-    if (r->rd.err != OK)
-        return;
-    enum err err = peer_id_decode(in, ret_peer);
-    if (err != OK)
-        rd_fail(&r->rd, err);
-}
-
 static void get_storage(struct cbor_rd *r, size_t *pairs, struct capability *c)
 {
     if (!cbor_try_key(r, "storage"))
@@ -253,7 +242,8 @@ static enum err decode_map(struct bytes in, struct capability *c)
         rd_fail(&r.rd, E_UNSUPPORTED);
     cbor_get_key(&r, "seq");
     c->seq = cbor_get_uint(&r, UINT64_MAX);
-    get_peer(&r, &c->peer);
+    cbor_get_key(&r, "peer");
+    cbor_get_peer(&r, &c->peer);
     get_blob(&r, "compute", &pairs, &c->compute);
     cbor_get_key(&r, "expires");
     c->expires_s = cbor_get_uint(&r, UINT64_MAX);
@@ -302,7 +292,8 @@ enum err capability_peek(struct bytes in, struct peer_id *ret_peer,
         rd_fail(&r.rd, E_UNSUPPORTED);
     cbor_get_key(&r, "seq");
     uint64_t seq = cbor_get_uint(&r, UINT64_MAX);
-    get_peer(&r, &peer);
+    cbor_get_key(&r, "peer");
+    cbor_get_peer(&r, &peer);
     if (r.rd.err != OK)
         return r.rd.err;
     *ret_peer = peer;

@@ -172,16 +172,6 @@ static void get_result(struct cbor_rd *r, struct peers_message *m)
     m->outcome = (enum peers_outcome)cbor_get_uint(r, OUTCOME_LAST);
 }
 
-static void get_peer(struct cbor_rd *r, struct peer_id *ret_peer)
-{
-    struct bytes in = cbor_get_bytes(r, PEER_ID_BYTES_MAX);
-    if (r->rd.err != OK)
-        return;
-    enum err err = peer_id_decode(in, ret_peer);
-    if (err != OK)
-        rd_fail(&r->rd, err);
-}
-
 static void get_rest(struct cbor_rd *r, struct peers_message *m)
 {
     if (r->rd.err != OK)
@@ -227,7 +217,7 @@ enum err peers_message_decode(struct bytes in, struct peers_message *ret_m)
             rd_fail(&r.rd, E_MALFORMED);
     }
     if (cbor_try_key(&r, "peer"))
-        get_peer(&r, &m.peer);
+        cbor_get_peer(&r, &m.peer);
     get_type(&r, &m);
     if ((m.max > 0 && m.kind != PEERS_ASK) ||
         (m.peer.len > 0 && m.kind != PEERS_PROBE))

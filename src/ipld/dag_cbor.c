@@ -5,6 +5,7 @@
 
 #include "base/strbuf.h"
 #include "base/wr.h"
+#include "multiformats/peer_id.h"
 
 /* The upper 3 bits of a head. */
 enum {
@@ -409,6 +410,18 @@ static struct bytes get_view(struct cbor_rd *r, enum cbor_kind kind, size_t max)
 struct bytes cbor_get_bytes(struct cbor_rd *r, size_t max)
 {
     return get_view(r, CBOR_BYTES, max);
+}
+
+void cbor_get_peer(struct cbor_rd *r, struct peer_id *ret_peer)
+{
+    struct bytes in = cbor_get_bytes(r, PEER_ID_BYTES_MAX);
+
+    if (r->rd.err != OK)
+        return;
+    /* The value ends early, not the document. */
+    enum err err = peer_id_decode(in, ret_peer);
+    if (err != OK)
+        rd_fail(&r->rd, err == E_SHORT ? E_MALFORMED : err);
 }
 
 void cbor_get_link(struct cbor_rd *r, struct cid *ret_cid)

@@ -11,6 +11,7 @@
 #include "base/rd.h"
 #include "multiformats/cid.h"
 
+struct peer_id;
 struct wr;
 
 /*
@@ -132,6 +133,10 @@ bool cbor_get_bool(struct cbor_rd *r);
 
 /** cbor_get_bytes - view of at most @max bytes. */
 struct bytes cbor_get_bytes(struct cbor_rd *r, size_t max);
+
+/** cbor_get_peer - bytes that are a peer id; @ret_peer is written unless it
+ * fails, with E_MALFORMED or what peer_id_decode() says. */
+void cbor_get_peer(struct cbor_rd *r, struct peer_id *ret_peer);
 
 /** cbor_get_link - a link; @ret_cid is always written. */
 void cbor_get_link(struct cbor_rd *r, struct cid *ret_cid);

@@ -4,14 +4,12 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/strbuf.h"
+#include "base/path.h"
 #include "env/disk.h"
 #include "env/env.h"
 #include "node/export_priv.h"
 #include "node/node.h"
 #include "node/remove_tree.h"
-
-enum { OUT_BYTES_MAX = 4096 };
 
 static const char part_suffix[] = ".xmbl-part";
 static const char old_suffix[] = ".xmbl-old";
@@ -76,14 +74,8 @@ void export_fail_fetch(struct export *e, enum err err)
 static char *name_with(const char *out, const char *suffix)
 {
     const char *slash = strrchr(out, '/');
-    struct strbuf s;
 
-    strbuf_init(&s, OUT_BYTES_MAX);
-    strbuf_str(&s, slash != NULL ? slash + 1 : out);
-    strbuf_str(&s, suffix);
-    char *name = mem_strdup(strbuf_cstr(&s));
-    strbuf_release(&s);
-    return name;
+    return path_with(slash != NULL ? slash + 1 : out, suffix);
 }
 
 static char *parent_of(const char *out)

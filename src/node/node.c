@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/strbuf.h"
 #include "config/config.h"
 #include "env/clock.h"
@@ -25,7 +26,6 @@
 
 enum {
     VERSION_TEXT_MAX = 64,
-    PATH_BYTES_MAX = 4096,
     REPAIRS_MAX = 16, /* damaged blocks being fetched again at a time */
     ASIDE_TRIES = 1000,
     PUMPS_MAX = 8,      /* rounds between cores in one turn */
@@ -52,19 +52,6 @@ struct repair {
 };
 
 /* The folder. */
-
-static char *path_join(const char *path, const char *name)
-{
-    struct strbuf s;
-
-    strbuf_init(&s, PATH_BYTES_MAX);
-    strbuf_str(&s, path);
-    strbuf_str(&s, "/");
-    strbuf_str(&s, name);
-    char *joined = mem_strdup(strbuf_cstr(&s));
-    strbuf_release(&s);
-    return joined;
-}
 
 static enum err make_dir(struct disk *disk, struct disk_file *dir,
                          const char *name)

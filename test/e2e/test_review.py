@@ -104,6 +104,46 @@ def requests_of_the_wrong_kind(t):
 
 
 @test
+def unknown_parameters_are_refused(t):
+    """A parameter that nobody looks at is named, and those that are known."""
+    node = t.node()
+    cid = node.add(t.write("file", b"0123456789"))
+    node.start()
+    for method, path, word in (
+            ("GET", "/api/v1/node?verbose=1", "no parameters: verbose"),
+            ("GET", f"/api/v1/content/{cid}?lenght=3", "offset, length"),
+            ("GET", f"/api/v1/content/{cid}?length=3&lenght=3", "lenght"),
+            ("GET", "/api/v1/pins?limit=1&befor=x", "limit, after"),
+            ("POST", "/api/v1/gc?dry", "dry"),
+            ("POST", "/api/v1/blocks?codek=raw", "codec, cid_version, pin"),
+            ("DELETE", f"/api/v1/pins/{cid}?%00=1", "no parameters")):
+        refused(node, method, path, None, word)
+    equal(ask(node, "GET", f"/api/v1/pins/{cid}")[0], 200, "still pinned")
+    equal(ask(node, "GET", f"/api/v1/content/{cid}?length=3&offset=2")[2],
+          b"234", "known ones")
+
+
+@test
+def connecting_ends_in_time(t):
+    """A peer that accepts and says nothing: timeout_s is how long it may."""
+    node, other = t.node("node"), t.node("other")
+    node.start()
+    peer = other.json("id")["peer_id"]
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"/ip4/127.0.0.1/tcp/{mute.getsockname()[1]}/p2p/{peer}"
+        began = time.monotonic()
+        status, _, body = ask(node, "POST", "/api/v1/connections",
+                              {"address": address, "timeout_s": 1})
+        seconds = time.monotonic() - began
+    equal(json.loads(body)["code"], "TIMEOUT", f"{status}")
+    check(0.9 < seconds < 4, f"{seconds} s")
+    for number in (-1, 7 * 24 * 3600 + 1):
+        refused(node, "POST", "/api/v1/connections",
+                json.dumps({"address": address,
+                            "timeout_s": number}).encode(), "timeout_s")
+
+
+@test
 def ranges(t):
     """Range of GET: 206 with the bytes, 416 past the end; HEAD has none."""
     node = t.node()

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/wr.h"
 #include "ipld/dag_cbor.h"
+#include "multiformats/peer_id.h"
 
 #include "test.h"
 
@@ -424,6 +425,43 @@ static void test_ints(void **state)
     mem_free(r);
 }
 
+static void test_peer(void **state)
+{
+    /* An Ed25519 key in an identity multihash, inside a byte string. */
+    uint8_t doc[2 + 38] = {0x58, 38, 0x00, 36, 0x08, 0x01, 0x12, 32};
+    struct bytes in = {doc, sizeof(doc)};
+    struct cbor_rd r;
+    struct peer_id peer;
+
+    (void)state;
+    memset(doc + 8, 7, 32);
+    cbor_rd_init(&r, in, CBOR_STRICT);
+    cbor_get_peer(&r, &peer);
+    assert_int_equal(cbor_finish(&r), OK);
+    assert_memory_equal(peer_id_bytes(&peer).p, doc + 2, 38);
+    /* Every shorter value, in a document that is whole. */
+    for (uint8_t len = 0; len < 38; len++) {
+        doc[1] = len;
+        uint8_t cut[sizeof(doc)];
+        size_t head = len < 24 ? 1 : 2;
+        cut[0] = len < 24 ? (uint8_t)(0x40 + len) : 0x58;
+        cut[1] = len;
+        memcpy(cut + head, doc + 2, len);
+        cbor_rd_init(&r, (struct bytes){cut, head + len}, CBOR_STRICT);
+        cbor_get_peer(&r, &peer);
+        assert_int_equal(cbor_finish(&r), E_MALFORMED);
+    }
+    /* One byte more than a peer id may have, and what is no byte string. */
+    uint8_t more[2 + PEER_ID_BYTES_MAX + 1] = {0x58, PEER_ID_BYTES_MAX + 1};
+    cbor_rd_init(&r, (struct bytes){more, sizeof(more)}, CBOR_STRICT);
+    cbor_get_peer(&r, &peer);
+    assert_int_equal(cbor_finish(&r), E_LIMIT);
+    uint8_t number[] = {0x01};
+    cbor_rd_init(&r, (struct bytes){number, 1}, CBOR_STRICT);
+    cbor_get_peer(&r, &peer);
+    assert_int_equal(cbor_finish(&r), E_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_floats), cmocka_unit_test(test_depth),
         cmocka_unit_test(test_record), cmocka_unit_test(test_record_failures),
         cmocka_unit_test(test_skip),   cmocka_unit_test(test_ints),
+        cmocka_unit_test(test_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
