@@ -11,6 +11,7 @@
 #include "node/exchange.h"
 #include "node/fetch.h"
 #include "node/node.h"
+#include "node/resolving.h"
 #include "store/store.h"
 
 enum {
@@ -24,24 +25,19 @@ struct block_get {
     struct request *q;
     struct fetch *fetch;
     struct fetch_op op;
+    struct resolving way; /* where a path was asked for */
     bool only_stat;
 };
 
-static void on_block(struct fetch_op *op, enum err err, struct block *block,
-                     struct mtime now)
+static void reply_block(struct block_get *g, const struct cid *cid,
+                        const struct block *block)
 {
-    struct block_get *g = container_of(op, struct block_get, op);
     struct request *q = g->q;
-
-    (void)now;
-    if (err != OK) {
-        reply_fault(q, fetch_fault(g->fetch));
-        return;
-    }
     size_t len = block->data.bytes.len;
+
     if (g->only_stat) {
         reply_json(q, 200,
-                   json_pack("{s:o,s:I}", "cid", json_cid(&op->cid), "bytes",
+                   json_pack("{s:o,s:I}", "cid", json_cid(cid), "bytes",
                              (json_int_t)len));
         return;
     }
@@ -55,11 +51,34 @@ static void on_block(struct fetch_op *op, enum err err, struct block *block,
     reply_bytes_end(q, false);
 }
 
+static void on_block(struct fetch_op *op, enum err err, struct block *block,
+                     struct mtime now)
+{
+    struct block_get *g = container_of(op, struct block_get, op);
+
+    (void)now;
+    if (err == OK)
+        reply_block(g, &op->cid, block);
+    else
+        reply_fault(g->q, fetch_fault(g->fetch));
+}
+
+static void on_way(struct resolving *r, enum err err, struct mtime now)
+{
+    struct block_get *g = container_of(r, struct block_get, way);
+
+    (void)now;
+    if (err == OK)
+        reply_block(g, &r->result.cid, r->block);
+    else
+        reply_fault(g->q, &r->fault);
+}
+
 static void cancel_get(struct request *q)
 {
     struct block_get *g = q->op;
 
-    fetch_cancel(&g->op);
+    resolving_release(&g->way);
     fetch_free(g->fetch);
     mem_free(g);
 }
@@ -72,17 +91,22 @@ void handle_block_get(struct request *q, struct mtime now)
     bool only_stat = good && request_flag(q, "stat", false, &good);
 
     (void)now;
-    if (!good || !request_cid(q, &cid))
+    bool is_path = strchr(q->tail, '/') != NULL;
+    if (!good || (!is_path && !request_cid(q, &cid)))
         return;
     struct block_get *g = mem_zalloc(1, sizeof(*g));
     struct fetch_config config = {.timeout_ms = timeout_ms, .urgent = true};
     g->q = q;
     g->only_stat = only_stat;
     g->op.done = on_block;
+    g->way.done = on_way;
     g->fetch = fetch_new(q->node, &config);
     q->op = g;
     q->cancel = cancel_get;
-    fetch_get(g->fetch, &g->op, &cid, 0, 0);
+    if (!is_path)
+        fetch_get(g->fetch, &g->op, &cid, 0, 0);
+    else if (resolving_start(&g->way, g->fetch, bytes_str(q->tail)) != OK)
+        reply_fault(q, &g->way.fault);
 }
 
 /* One block in. */

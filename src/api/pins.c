@@ -236,13 +236,12 @@ static void cancel_pin(struct request *q)
 
 void handle_pin_put(struct request *q, struct mtime now)
 {
-    struct cid cid;
     bool good = true;
     bool direct = request_flag(q, "direct", false, &good);
     uint32_t timeout_ms = good ? request_timeout_ms(q, &good) : 0;
     const char *name = request_query(q, "name");
 
-    if (!good || !request_cid(q, &cid))
+    if (!good || !request_names_cid(q))
         return;
     if (name != NULL && strlen(name) > STORE_PIN_NAME_MAX) {
         reply_error(q, ERROR_BAD_VALUE, "the name is too long", NULL);
@@ -255,7 +254,6 @@ void handle_pin_put(struct request *q, struct mtime now)
     if (name != NULL)
         memcpy(p->name, name, strlen(name) + 1);
     p->pin.kind = direct ? STORE_PIN_DIRECT : STORE_PIN_RECURSIVE;
-    p->pin.cid = cid;
     p->pin.created_ms = clock->unix_ms(clock);
     p->pin.name = bytes_str(p->name);
     timer_init(&p->progress, on_progress);

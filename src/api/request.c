@@ -101,6 +101,13 @@ bool request_fields(struct request *q, const struct request_field *fields,
     return true;
 }
 
+bool request_names_cid(struct request *q)
+{
+    struct cid cid;
+
+    return strchr(q->tail, '/') != NULL || request_cid(q, &cid);
+}
+
 bool request_cid(struct request *q, struct cid *ret_cid)
 {
     if (cid_parse(bytes_str(q->tail), ret_cid) == OK)

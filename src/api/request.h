@@ -114,6 +114,10 @@ bool request_fields(struct request *q, const struct request_field *fields,
  */
 bool request_cid(struct request *q, struct cid *ret_cid);
 
+/** request_names_cid - the tail is a path, or else a CID alone; otherwise as
+ * request_cid(). */
+bool request_names_cid(struct request *q);
+
 /* Answers.  Each of the first three ends the request. */
 
 /** reply_json - @status with a JSON body; takes the reference of @value. */

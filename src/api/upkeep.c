@@ -12,7 +12,10 @@
 #include "node/walking.h"
 #include "store/store.h"
 
-enum { BAD_MAX = 1000 }; /* named in an answer */
+enum {
+    BAD_MAX = 1000,     /* named in an answer */
+    REFETCHES_MAX = 32, /* damaged blocks fetched again at a time */
+};
 
 /* gc. */
 
@@ -69,6 +72,15 @@ void handle_gc(struct request *q, struct mtime now)
 
 /* verify and fsck: a walk over all segments. */
 
+struct check;
+
+struct refetch {
+    struct fetch_op op;
+    struct check *check;
+    size_t index; /* into the damaged ones */
+    bool under_way;
+};
+
 struct check {
     struct request *q; /* NULL: nobody waits any more */
     struct node *node;
@@ -80,9 +92,11 @@ struct check {
     bool running;
     json_t *bad;
     json_t *repaired;
-    struct fetch *fetch;   /* verify: of what was damaged */
-    struct fetch_op again; /* one after the other */
-    size_t at;             /* index into @bad */
+    struct fetch *fetch; /* verify: of what was damaged */
+    struct refetch again[REFETCHES_MAX];
+    size_t under_way; /* of these */
+    size_t next;      /* index into @bad */
+    bool *came;       /* by that index */
 };
 
 static void free_check(struct check *c)
@@ -90,8 +104,8 @@ static void free_check(struct check *c)
     struct clock *clock = node_env(c->node)->clock;
 
     clock->set(clock, &c->progress, MTIME_NEVER);
-    fetch_cancel(&c->again);
     fetch_free(c->fetch);
+    mem_free(c->came);
     json_decref(c->bad);
     json_decref(c->repaired);
     mem_free(c);
@@ -197,36 +211,53 @@ static void reply_verified(struct check *c)
     lines_end(c->q);
 }
 
-static void fetch_next(struct check *c);
+static void fetch_more(struct check *c);
 
 static void on_again(struct fetch_op *op, enum err err, struct block *block,
                      struct mtime now)
 {
-    struct check *c = container_of(op, struct check, again);
+    struct refetch *r = container_of(op, struct refetch, op);
+    struct check *c = r->check;
 
     (void)block;
     (void)now;
-    if (err == OK)
-        json_array_append(c->repaired, json_array_get(c->bad, c->at));
-    c->at++;
-    fetch_next(c);
+    r->under_way = false;
+    c->under_way--;
+    c->came[r->index] = err == OK;
+    fetch_more(c);
+}
+
+/* False: there are no more. */
+static bool fetch_one(struct check *c, struct refetch *r)
+{
+    struct cid cid;
+    const char *text = json_string_value(json_array_get(c->bad, c->next));
+
+    while (text != NULL && cid_parse(bytes_str(text), &cid) != OK)
+        text = json_string_value(json_array_get(c->bad, ++c->next));
+    if (text == NULL)
+        return false;
+    *r = (struct refetch){
+        .op.done = on_again, .check = c, .index = c->next++, .under_way = true};
+    c->under_way++;
+    fetch_get(c->fetch, &r->op, &cid, 0, 0);
+    return true;
 }
 
 /* What was damaged is fetched again from peers, where there are any. */
-static void fetch_next(struct check *c)
+static void fetch_more(struct check *c)
 {
-    struct cid cid;
-    const char *text = json_string_value(json_array_get(c->bad, c->at));
+    bool more = true;
 
-    while (text != NULL && cid_parse(bytes_str(text), &cid) != OK) {
-        c->at++;
-        text = json_string_value(json_array_get(c->bad, c->at));
-    }
-    if (text == NULL) {
-        reply_verified(c);
+    for (size_t i = 0; more && i < REFETCHES_MAX; i++)
+        if (!c->again[i].under_way)
+            more = fetch_one(c, &c->again[i]);
+    if (c->under_way > 0)
         return;
-    }
-    fetch_get(c->fetch, &c->again, &cid, 0, 0);
+    for (size_t i = 0; i < json_array_size(c->bad); i++)
+        if (c->came[i])
+            json_array_append(c->repaired, json_array_get(c->bad, i));
+    reply_verified(c);
 }
 
 static void on_flushed(struct store_op *op, enum err err, struct mtime now)
@@ -244,8 +275,8 @@ static void on_flushed(struct store_op *op, enum err err, struct mtime now)
     collect_quarantined(c);
     struct fetch_config config = {.timeout_ms = 0};
     c->fetch = fetch_new(c->node, &config);
-    c->again.done = on_again;
-    fetch_next(c);
+    c->came = mem_zalloc(json_array_size(c->bad) + 1, sizeof(*c->came));
+    fetch_more(c);
 }
 
 static void on_checked(struct store_check_op *op, enum err err,

@@ -140,7 +140,7 @@ int cmd_block_rm(struct cli *cli)
     strbuf_init(&url, CONTENT_URL_MAX);
     for (size_t i = 0; i < cli->args_count && err == OK; i++) {
         strbuf_reset(&url);
-        err = content_path_route(cli, &url, "blocks", cli->args[i]);
+        err = content_path_cid(cli, &url, "blocks", cli->args[i]);
         if (err == OK)
             err = call_json(cli, "DELETE", strbuf_cstr(&url), NULL, NULL);
         if (err != OK)

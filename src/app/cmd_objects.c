@@ -139,7 +139,7 @@ static enum err show_one(struct cli *cli, const char *text)
     json_t *object = NULL;
 
     strbuf_init(&url, CONTENT_URL_MAX);
-    enum err err = content_path_route(cli, &url, "objects", text);
+    enum err err = content_path_cid(cli, &url, "objects", text);
     if (err == OK && cli_flag(cli, "watch")) {
         content_path_query(&url, "watch", "1");
         struct call_stream call = {.method = "GET",
@@ -200,7 +200,7 @@ int cmd_objects_set_copies(struct cli *cli)
         (void)json_object_set_new(body, "timeout_s",
                                   json_integer(cli->timeout_s));
     strbuf_init(&url, CONTENT_URL_MAX);
-    err = content_path_route(cli, &url, "objects", cli->args[0]);
+    err = content_path_cid(cli, &url, "objects", cli->args[0]);
     cli->kept = "The number is set; the daemon goes on making the copies.";
     if (err == OK) {
         struct call_stream call = {.method = "PATCH",

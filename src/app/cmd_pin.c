@@ -95,7 +95,7 @@ static int remove_all(struct cli *cli, const char *word, bool by_owner)
     strbuf_init(&url, CONTENT_URL_MAX);
     for (size_t i = 0; i < cli->args_count && err == OK; i++) {
         strbuf_reset(&url);
-        err = content_path_route(cli, &url, route, cli->args[i]);
+        err = content_path_cid(cli, &url, route, cli->args[i]);
         if (by_owner && cli_flag(cli, "local"))
             content_path_query(&url, "local", "1");
         if (err == OK)
@@ -151,7 +151,7 @@ static enum err show_pin(struct cli *cli, const char *text)
     json_t *pin = NULL;
 
     strbuf_init(&url, CONTENT_URL_MAX);
-    enum err err = content_path_route(cli, &url, "pins", text);
+    enum err err = content_path_cid(cli, &url, "pins", text);
     if (err == OK)
         err = call_json(cli, "GET", strbuf_cstr(&url), NULL, &pin);
     if (err == OK)

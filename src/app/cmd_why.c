@@ -63,7 +63,7 @@ int cmd_why(struct cli *cli)
     if (err != OK)
         return call_exit(cli, err);
     strbuf_init(&url, CONTENT_URL_MAX);
-    err = content_path_route(cli, &url, "why", cli->args[0]);
+    err = content_path_cid(cli, &url, "why", cli->args[0]);
     if (err == OK) {
         content_path_timeout(cli, &url);
         struct call_stream call = {.method = "GET",

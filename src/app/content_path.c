@@ -91,37 +91,35 @@ enum err content_path_plain(struct strbuf *out, const char *text)
     return empty ? E_MALFORMED : OK;
 }
 
-/* The other routes are about one CID, and change or take no path below it. */
-static bool takes_paths(const char *route)
-{
-    return strcmp(route, "content") == 0 || strcmp(route, "ls") == 0 ||
-           strcmp(route, "stat") == 0;
-}
-
 enum err content_path_route(struct cli *cli, struct strbuf *out,
                             const char *route, const char *text)
 {
     struct strbuf plain;
 
     strbuf_init(&plain, CONTENT_URL_MAX / 4);
-    enum err err = E_UNSUPPORTED;
-    if (!content_path_is_name(text) || takes_paths(route))
-        err = content_path_plain(&plain, text);
+    enum err err = content_path_plain(&plain, text);
     if (err == OK) {
         strbuf_str(out, "/api/v1/");
         strbuf_str(out, route);
         strbuf_str(out, "/");
         content_path_encode(out, strbuf_cstr(&plain), true);
-    } else if (err == E_UNSUPPORTED) {
-        cli_error_setf(&cli->error, ERROR_UNSUPPORTED,
-                       "a CID alone is wanted here: %.200s", text);
-        cli_error_hint(&cli->error,
-                       "`xmbl ipns resolve` tells what the name stands for.");
     } else {
         cli_error_set(&cli->error, ERROR_BAD_PATH, text);
     }
     strbuf_release(&plain);
     return err;
+}
+
+enum err content_path_cid(struct cli *cli, struct strbuf *out,
+                          const char *route, const char *text)
+{
+    if (!content_path_is_name(text))
+        return content_path_route(cli, out, route, text);
+    cli_error_setf(&cli->error, ERROR_UNSUPPORTED,
+                   "a CID alone is wanted here: %.200s", text);
+    cli_error_hint(&cli->error,
+                   "`xmbl ipns resolve` tells what the name stands for.");
+    return E_UNSUPPORTED;
 }
 
 const char *content_path_last(const char *plain)

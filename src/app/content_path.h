@@ -40,11 +40,15 @@ MUST_USE enum err content_path_plain(struct strbuf *out, const char *text);
  * @route: "content".
  * @text: as the user wrote it, or as content_path_plain() made it.
  *
- * Return: OK; as content_path_plain(), E_UNSUPPORTED for a name where a route
- * takes CIDs only; each with @cli->error set.
+ * Return: OK; as content_path_plain(), with @cli->error set.
  */
 MUST_USE enum err content_path_route(struct cli *cli, struct strbuf *out,
                                      const char *route, const char *text);
+
+/** content_path_cid - the same for what is about one CID: E_UNSUPPORTED for a
+ * name, which may stand for something else by now. */
+MUST_USE enum err content_path_cid(struct cli *cli, struct strbuf *out,
+                                   const char *route, const char *text);
 
 /** content_path_last - the last part of what the user wrote, a view into
  * @plain, which content_path_plain() made. */

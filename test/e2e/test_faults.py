@@ -301,6 +301,29 @@ def segment_damaged(t):
 
 
 @test
+def many_damaged_blocks_are_fetched_together(t):
+    """What nobody has costs its wait once, not for each block."""
+    node, has, empty = t.nodes("node", "has", "empty")
+    blocks = [trees.random_bytes(100 + i, 2000) for i in range(40)]
+    cids = [node.ok("block", "put", t.write(f"b{i}", block)).text
+            for i, block in enumerate(blocks)]
+    for i in range(3):
+        has.ok("block", "put", t.path(f"b{i}"))
+    node.connect(has)
+    node.connect(empty)
+    for block in blocks:
+        _turn_bit(node, block)
+    began = time.monotonic()
+    result = node.run("verify", "--json", timeout=280)
+    seconds = time.monotonic() - began
+    equal(sorted(result.json()["bad"]), sorted(cids), "bad")
+    equal(sorted(result.json()["repaired"]), sorted(cids[:3]), "repaired")
+    check(seconds < 30, f"{seconds} s")
+    for i in range(3):
+        check(node.ok("block", "get", cids[i]).out == blocks[i], "repaired")
+
+
+@test
 def a_damaged_block_is_fetched_while_reading(t):
     """get of a file with a bad block takes that one from a peer."""
     node, other = t.nodes("node", "other")

@@ -101,6 +101,37 @@ def a_name_goes_from_node_to_node(t):
 
 
 @test
+def names_and_paths_where_a_cid_can_stand(t):
+    """pin add, block get, block stat, car export and verify follow them; what
+    takes something away wants the CID."""
+    one, two = pair(t)
+    t.write("site/a/index.html", b"first")
+    site = one.add(t.path("site"))
+    file = one.json("stat", f"{site}/a/index.html")["cid"]
+    name = one.json("ipns", "publish", site)["name"]
+    place = f"/ipns/{name}/a/index.html"
+    equal(two.ok("block", "get", place).out, b"first", "block get")
+    equal(two.json("block", "stat", f"{site}/a/index.html")["cid"], file,
+          "block stat of a path")
+    equal(two.ok("block", "get", f"/ipns/{name}").out,
+          one.ok("block", "get", site).out, "block get of the root")
+    two.ok("pin", "add", f"/ipns/{name}")
+    two.ok("pin", "add", place)
+    equal(sorted(pin["cid"] for pin in two.lines("pin", "ls")),
+          sorted((site, file)), "pins")
+    two.ok("car", "export", place, "-o", t.path("out.car"))
+    equal(t.node("three").json("car", "import", t.path("out.car"))["roots"],
+          [file], "roots of the CAR file")
+    equal(two.json("verify", f"/ipns/{name}")["bad"], [], "verify")
+    for command in (("pin", "rm"), ("block", "rm"), ("rm",), ("pin", "ls")):
+        two.fails(1, "UNSUPPORTED", *command, f"/ipns/{name}")
+    two.fails(3, "NOT_FOUND", "pin", "add", f"{site}/nothing")
+    two.fails(2, "BAD_CID", "pin", "add", "nonsense")
+    two.fails(2, "BAD_CID", "block", "get", "nonsense")
+    two.fails(2, "BAD_CID", "block", "get", "nonsense/a")
+
+
+@test
 def a_name_follows_its_content(t):
     """A new value has the next sequence, the same one has not."""
     one, two = pair(t)
@@ -154,7 +185,7 @@ def unknown_and_bad_names(t):
     one.fails(2, "BAD_PEER_ID", "cat", "/ipns/nonsense/a")
     one.fails(1, "UNSUPPORTED", "cat", "/ipns/example.com/a")
     one.fails(2, "BAD_CID", "ipns", "publish", "nonsense")
-    one.fails(1, "UNSUPPORTED", "pin", "add", f"/ipns/{NOBODY}")
+    one.fails(1, "UNSUPPORTED", "pin", "rm", f"/ipns/{NOBODY}")
     alone = t.node("alone").start(*ALONE)
     alone.fails(1, "PEER_UNREACHABLE", "ipns", "resolve", NOBODY)
 
