@@ -221,6 +221,8 @@ static void print_addresses(struct daemon *d)
     size_t count =
         network != NULL ? network_addrs(network, addrs, ADDRS_MAX) : 0;
 
+    if (network != NULL)
+        count += network_link_addrs(network, addrs + count, ADDRS_MAX - count);
     for (size_t i = 0; i < count; i++) {
         char text[MULTIADDR_TEXT_MAX];
         if (multiaddr_append_peer(&addrs[i], &self) != OK)

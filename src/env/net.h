@@ -173,6 +173,10 @@ struct net {
      * Return: how many were written, at most @max. */
     size_t (*interfaces)(struct net *n, struct net_addr *dst, size_t max);
 
+    /** @zone: index of the interface called @name, or with that number; 0:
+     * there is none.  NULL: no interface has a name. */
+    uint32_t (*zone)(struct net *n, struct bytes name);
+
     /** @pause: stop or go on reading from @s (back-pressure of last resort).
      */
     void (*pause)(struct net *n, struct net_sock *s, bool paused);

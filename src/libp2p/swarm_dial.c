@@ -121,8 +121,10 @@ static size_t usable(const struct swarm *sw, const struct swarm_dial_op *op,
     for (size_t i = 0; i < op->count && count < SWARM_ADDRS_MAX; i++) {
         struct multiaddr addr = op->addrs[i];
         struct ma_ip ip;
+        struct bytes zone;
         uint16_t port;
-        if (multiaddr_get_tcp(&addr, &ip, &port) != OK || port == 0)
+        if (multiaddr_get_zoned_tcp(&addr, &ip, &port, &zone) != OK ||
+            port == 0)
             continue;
         multiaddr_strip_peer(&addr);
         if (!op->force && backoff_holds(&sw->backoff, &addr, sw->now))

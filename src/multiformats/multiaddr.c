@@ -278,12 +278,10 @@ static bool is_ip(const struct ma_component *c)
     return c->code == MA_IP4 || c->code == MA_IP6;
 }
 
-/* The first component, if /tcp/PORT and at most /p2p/ID follow it. */
-static enum err get_host_and_tcp(const struct multiaddr *addr,
-                                 struct ma_component *ret_host,
-                                 uint16_t *ret_port)
+/* The next component, if /tcp/PORT and at most /p2p/ID follow it. */
+static enum err read_host_and_tcp(struct rd r, struct ma_component *ret_host,
+                                  uint16_t *ret_port)
 {
-    struct rd r = multiaddr_rd(addr);
     struct ma_component host;
     struct ma_component tcp;
     struct ma_component end;
@@ -298,6 +296,36 @@ static enum err get_host_and_tcp(const struct multiaddr *addr,
     struct rd port = rd_init(tcp.value);
     *ret_host = host;
     *ret_port = rd_be16(&port);
+    return OK;
+}
+
+static enum err get_host_and_tcp(const struct multiaddr *addr,
+                                 struct ma_component *ret_host,
+                                 uint16_t *ret_port)
+{
+    return read_host_and_tcp(multiaddr_rd(addr), ret_host, ret_port);
+}
+
+enum err multiaddr_get_zoned_tcp(const struct multiaddr *addr,
+                                 struct ma_ip *ret_ip, uint16_t *ret_port,
+                                 struct bytes *ret_zone)
+{
+    struct rd r = multiaddr_rd(addr);
+    struct ma_component zone;
+    struct ma_component host;
+    uint16_t port = 0;
+    if (!multiaddr_next(&r, &zone) || zone.code != MA_IP6ZONE) {
+        zone.value = BYTES_EMPTY;
+        r = multiaddr_rd(addr);
+    }
+    enum err err = read_host_and_tcp(r, &host, &port);
+    if (err != OK)
+        return err;
+    if (!is_ip(&host) || (zone.value.len > 0 && host.code != MA_IP6))
+        return E_UNSUPPORTED;
+    *ret_ip = ip_of(&host);
+    *ret_port = port;
+    *ret_zone = zone.value;
     return OK;
 }
 

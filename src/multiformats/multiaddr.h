@@ -158,6 +158,18 @@ MUST_USE enum err multiaddr_get_tcp(const struct multiaddr *addr,
                                     struct ma_ip *ret_ip, uint16_t *ret_port);
 
 /**
+ * multiaddr_get_zoned_tcp - the same, also of an address that is good on one
+ * link only.
+ * @ret_zone: view into @addr; empty where it has none.
+ *
+ * Return: OK for /ip6zone/ZONE/ip6/.../tcp/... too; E_UNSUPPORTED.
+ */
+MUST_USE enum err multiaddr_get_zoned_tcp(const struct multiaddr *addr,
+                                          struct ma_ip *ret_ip,
+                                          uint16_t *ret_port,
+                                          struct bytes *ret_zone);
+
+/**
  * multiaddr_get_dns_tcp - name and port of /dns|dns4|dns6/NAME/tcp/PORT.
  * @ret_code: MA_DNS, MA_DNS4 or MA_DNS6.
  * @ret_name: view into @addr.

@@ -15,6 +15,7 @@ enum { INTERFACES_MAX = 64 };
 struct listener {
     struct net_listener l;
     struct network *network;
+    struct multiaddr addr;
 };
 
 /* One socket; freed when its last callback has come. */
@@ -55,19 +56,40 @@ static struct multiaddr to_multiaddr(const struct net_addr *a)
     return multiaddr_from_ip_port(&ip, MA_TCP, a->port);
 }
 
-static enum err to_net_addr(const struct multiaddr *addr,
+/* E_NOTFOUND: this machine has no such zone. */
+static enum err to_net_addr(struct net *net, const struct multiaddr *addr,
                             struct net_addr *ret_addr)
 {
     struct ma_ip ip;
+    struct bytes zone;
     uint16_t port;
-    enum err err = multiaddr_get_tcp(addr, &ip, &port);
+    enum err err = multiaddr_get_zoned_tcp(addr, &ip, &port, &zone);
     if (err != OK)
         return E_UNSUPPORTED;
 
     struct net_addr a = {.ip_len = ip.len, .port = port};
     memcpy(a.ip, ip.bytes, ip.len);
+    if (zone.len > 0 && net->zone != NULL)
+        a.scope = net->zone(net, zone);
+    if (zone.len > 0 && a.scope == 0)
+        return E_NOTFOUND;
     *ret_addr = a;
     return OK;
+}
+
+/* @local behind the zone that @addr begins with, if it does. */
+static struct multiaddr with_zone(const struct multiaddr *addr,
+                                  struct multiaddr local)
+{
+    struct multiaddr out = {.len = 0};
+    struct rd r = multiaddr_rd(addr);
+    struct ma_component first;
+
+    if (!multiaddr_next(&r, &first) || first.code != MA_IP6ZONE)
+        return local;
+    out.len = (uint16_t)(addr->len - rd_left(&r));
+    memcpy(out.bytes, addr->bytes, out.len);
+    return multiaddr_append(&out, &local) == OK ? out : local;
 }
 
 static void on_timer(struct timer *t, struct mtime now)
@@ -277,7 +299,7 @@ enum err network_listen(struct network *n, const struct multiaddr *addr,
                         bool search, struct multiaddr *ret_addr)
 {
     struct net_addr at;
-    enum err err = to_net_addr(addr, &at);
+    enum err err = to_net_addr(n->env->net, addr, &at);
     if (err != OK)
         return err;
     if (n->listeners_count == NETWORK_LISTENERS_MAX)
@@ -299,7 +321,8 @@ enum err network_listen(struct network *n, const struct multiaddr *addr,
         return err;
     }
     n->listeners[n->listeners_count++] = l;
-    *ret_addr = to_multiaddr(&l->l.local);
+    l->addr = with_zone(addr, to_multiaddr(&l->l.local));
+    *ret_addr = l->addr;
     return OK;
 }
 
@@ -338,7 +361,7 @@ static void add_listening(struct network *n)
         const struct net_addr *a = &n->listeners[i]->l.local;
         if (is_wildcard(a))
             add_interfaces(n, a);
-        else
+        else if (a->scope == 0)
             add_addr(n, a);
     }
 }
@@ -388,6 +411,17 @@ size_t network_addrs(const struct network *n, struct multiaddr *dst, size_t max)
     size_t count = n->addrs_count < max ? n->addrs_count : max;
 
     memcpy(dst, n->addrs, count * sizeof(dst[0]));
+    return count;
+}
+
+size_t network_link_addrs(const struct network *n, struct multiaddr *dst,
+                          size_t max)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < n->listeners_count && count < max; i++)
+        if (n->listeners[i]->l.local.scope != 0)
+            dst[count++] = n->listeners[i]->addr;
     return count;
 }
 
@@ -511,7 +545,7 @@ static void do_dial(struct network *n, const struct swarm_out *out,
                     struct mtime now)
 {
     struct net_addr to;
-    enum err err = to_net_addr(&out->addr, &to);
+    enum err err = to_net_addr(n->env->net, &out->addr, &to);
     if (err != OK) {
         swarm_dial_failed(n->swarm, out->conn, err, now);
         return;

@@ -145,6 +145,11 @@ bool network_refresh(struct network *n, struct mtime now);
 size_t network_addrs(const struct network *n, struct multiaddr *dst,
                      size_t max);
 
+/** network_link_addrs - where we listen on one link only (/ip6zone): for who
+ * starts the node, not for others.  As network_addrs(). */
+size_t network_link_addrs(const struct network *n, struct multiaddr *dst,
+                          size_t max);
+
 /**
  * struct connect_op - waits for a connection to a peer; caller's memory until
  * @done or network_connect_cancel().

@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/rd.h"
 #include "os/const_cast.h"
 #include "os/dns_cares.h"
 #include "os/errno_err.h"
@@ -642,6 +643,29 @@ static size_t net_interfaces(struct net *net, struct net_addr *dst, size_t max)
     return count;
 }
 
+static uint32_t net_zone(struct net *net, struct bytes name)
+{
+    char text[IF_NAMESIZE] = "";
+    char ignored[IF_NAMESIZE];
+    struct rd r = rd_init(name);
+    uint64_t index = 0;
+
+    (void)net; /* the machine's are asked for */
+    if (name.len == 0 || name.len >= sizeof(text))
+        return 0;
+    memcpy(text, name.p, name.len);
+    uint32_t found = if_nametoindex(text);
+    while (found == 0 && rd_left(&r) > 0) {
+        uint8_t digit = (uint8_t)(rd_u8(&r) - '0');
+        index = 10 * index + digit;
+        if (digit > 9 || index > UINT32_MAX)
+            return 0;
+    }
+    if (found == 0 && if_indextoname((uint32_t)index, ignored) != NULL)
+        found = (uint32_t)index;
+    return found;
+}
+
 /* Datagrams and names. */
 
 static enum err net_udp_open(struct net *net, struct net_udp *u,
@@ -696,6 +720,7 @@ struct os_net *os_net_new(struct os_loop *loop)
         .write = net_write,
         .close = net_close,
         .interfaces = net_interfaces,
+        .zone = net_zone,
         .pause = net_pause,
         .udp_open = net_udp_open,
         .udp_join = net_udp_join,

@@ -5,7 +5,9 @@ lie, stall or vanish half way.
 Method: daemons on loopback, some with a wire between them that a test holds or
 cuts (tools/lib/proxy.py).
 """
+import ipaddress
 import os
+import pathlib
 import signal
 import time
 
@@ -13,7 +15,7 @@ import dag
 import proxy
 import trees
 from processes import Failure, wait_for
-from xmbltest import check, equal, same_tree, test
+from xmbltest import Skip, check, equal, same_tree, test
 
 ABSENT = dag.text(dag.cid(b"nobody has this block"))
 MIB = 1 << 20
@@ -328,6 +330,33 @@ def bootstrap_and_listen(t):
         check("[ADDRESS_IN_USE]" in result.err, result)
     else:
         raise Failure("two daemons listen on one port")
+
+
+def link_local():
+    """An address of this machine that is good on one link only, and the
+    link's name."""
+    for line in pathlib.Path("/proc/net/if_inet6").read_text().splitlines():
+        number, _, _, scope, _, link = line.split()
+        if scope == "20":
+            return ipaddress.IPv6Address(int(number, 16)), link
+    raise Skip("no interface has a link-local address")
+
+
+@test
+def addresses_of_one_link(t):
+    """/ip6zone: listened at and dialed; other machines are not told of it."""
+    address, link = link_local()
+    one, two = t.node("one"), t.node("two").start()
+    one.start(listen=f"/ip6zone/{link}/ip6/{address}/tcp/0")
+    check(one.address.startswith(f"/ip6zone/{link}/ip6/{address}/tcp/"),
+          one.address)
+    two.connect(one)
+    equal(len(two.json("swarm", "peers")), 1, "peers")
+    check(not any("fe80" in text for text in one.json("id")["addresses"]),
+          "an address of a link is announced")
+    other = one.address.replace(f"/ip6zone/{link}/", "/ip6zone/none/")
+    three = t.node("three").start()
+    three.fails(2, "BAD_ADDRESS", "swarm", "connect", other)
 
 
 @test

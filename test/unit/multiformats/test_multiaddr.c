@@ -429,6 +429,39 @@ static void ip_and_port(void **state)
     }
 }
 
+static void zones(void **state)
+{
+    struct ma_ip ip = ip_of("fe80::1");
+    struct multiaddr addr = parse("/ip6zone/eth0/ip6/fe80::1/tcp/7" P2P_QM);
+    struct ma_ip got;
+    struct bytes zone;
+    uint16_t port = 0;
+
+    (void)state;
+    assert_int_equal(multiaddr_get_zoned_tcp(&addr, &got, &port, &zone), OK);
+    assert_memory_equal(got.bytes, ip.bytes, 16);
+    assert_int_equal(port, 7);
+    assert_true(bytes_eq(zone, bytes_str("eth0")));
+    addr = parse("/ip4/1.2.3.4/tcp/8");
+    assert_int_equal(multiaddr_get_zoned_tcp(&addr, &got, &port, &zone), OK);
+    assert_int_equal(port, 8);
+    assert_int_equal(zone.len, 0);
+    static const char *const others[] = {
+        "/ip6zone/x",
+        "/ip6zone/x/tcp/1",
+        "/ip6zone/x/ip4/1.2.3.4/tcp/1",
+        "/ip6zone/x/ip6zone/y/ip6/fe80::1/tcp/1",
+        "/ip6zone/x/ip6/fe80::1/udp/1",
+        "/ip6zone/x/ip6/fe80::1/tcp/1/ws",
+        "/dns6/a.b/tcp/1",
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        addr = parse(others[i]);
+        assert_int_equal(multiaddr_get_zoned_tcp(&addr, &got, &port, &zone),
+                         E_UNSUPPORTED);
+    }
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -702,6 +735,7 @@ int main(void)
         cmocka_unit_test(longest_text_fits),
         cmocka_unit_test(components),
         cmocka_unit_test(ip_and_port),
+        cmocka_unit_test(zones),
         cmocka_unit_test(names),
         cmocka_unit_test(peers),
         cmocka_unit_test(ip_texts),
