@@ -188,7 +188,8 @@ static void read_window(struct scan *sc, bool small)
     memset(sc->buffer + got, 0, want - got);
     size_t before = sc->count;
     parse(sc, want, want == sc->end - sc->pos);
-    sc->sparse = sc->count - before <= SCAN_FEW_RECORDS;
+    size_t few = small ? SCAN_FEW_RECORDS : want / SCAN_HEADERS_BYTES;
+    sc->sparse = sc->count - before <= few;
 }
 
 /* Headers with much between them: only what is around each is read. */

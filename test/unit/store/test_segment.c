@@ -5,6 +5,7 @@
  * segment with gaps and with records hidden in the bytes of a block.
  */
 #include "crypto/crc32c.h"
+#include "env/disk.h"
 #include "ipld/block.h"
 #include "store/scan.h"
 #include "store/segment.h"
@@ -244,6 +245,81 @@ static void scan_every_prefix(void **state)
     }
 }
 
+/* A file in memory; each read of it is counted. */
+struct long_file {
+    struct disk disk;
+    uint8_t *bytes;
+    uint32_t len;
+    unsigned reads;
+};
+
+static enum err read_long(struct disk *disk, struct disk_file *file,
+                          uint64_t offset, uint8_t *dst, size_t len,
+                          size_t *ret_len)
+{
+    struct long_file *f = (struct long_file *)disk;
+    size_t left = offset < f->len ? f->len - (size_t)offset : 0;
+
+    (void)file;
+    *ret_len = len < left ? len : left;
+    if (*ret_len > 0)
+        memcpy(dst, f->bytes + offset, *ret_len);
+    f->reads++;
+    return OK;
+}
+
+static void add_long(struct long_file *f, uint32_t number, uint32_t len)
+{
+    uint8_t name[4] = {(uint8_t)number, (uint8_t)(number >> 8)};
+    struct multihash hash = multihash_sha256((struct bytes){name, 4});
+    struct record r = {.key = store_key_of(&hash), .length = len};
+    struct store_place here = {.segment = 1, .offset = f->len};
+
+    f->len += (uint32_t)record_encode(&r, here, f->bytes + f->len);
+    f->len += len;
+}
+
+/* Headers far apart: all are found, around each little is read, and what asks
+ * gets many at a time.  Short records in between change nothing. */
+static void scan_headers_far_apart(void **state)
+{
+    enum { COUNT = 300, LONG = 200000, SHORT = 10, EVERY = 50 };
+    struct long_file f = {.disk.read = read_long, .len = SEGMENT_HEADER_BYTES};
+    uint32_t places[COUNT];
+    struct scan sc;
+    unsigned windows = 0;
+    size_t found = 0;
+
+    (void)state;
+    f.bytes = calloc(COUNT, LONG + 100);
+    assert_non_null(f.bytes);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        places[i] = f.len;
+        add_long(&f, i, i % EVERY < EVERY / 10 ? SHORT : LONG);
+    }
+    scan_init(&sc, 1, SEGMENT_HEADER_BYTES, f.len, SCAN_HEADERS);
+    sc.disk = &f.disk;
+    sc.file = (struct disk_file *)(void *)&f; /* only its address is used */
+    while (!scan_done(&sc)) {
+        uint32_t before = sc.pos;
+        scan_window(&sc);
+        windows++;
+        assert_int_equal(sc.err, OK);
+        assert_int_equal(sc.begun_at, before);
+        assert_true(sc.pos > before);
+        for (size_t i = 0; i < sc.count; i++, found++) {
+            assert_int_equal(sc.records[i].state, SCAN_GOOD);
+            assert_int_equal(sc.records[i].place.offset, places[found]);
+        }
+    }
+    assert_int_equal(found, COUNT);
+    assert_int_equal(sc.pos, f.len);
+    assert_in_range(windows, 1, COUNT / 10);
+    assert_in_range(f.reads, COUNT / 2, COUNT);
+    scan_release(&sc);
+    free(f.bytes);
+}
+
 static void scan_over_a_gap(void **state)
 {
     struct image m = {.len = SEGMENT_HEADER_BYTES};
@@ -329,6 +405,7 @@ int main(void)
         cmocka_unit_test(aligned_bytes),
         cmocka_unit_test(scan_all_good),
         cmocka_unit_test(scan_every_prefix),
+        cmocka_unit_test(scan_headers_far_apart),
         cmocka_unit_test(scan_over_a_gap),
         cmocka_unit_test(hidden_record_is_not_taken),
         cmocka_unit_test(scan_bad_bytes),
