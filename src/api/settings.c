@@ -3,6 +3,7 @@
 
 #include "api/api_priv.h"
 #include "api/request.h"
+#include "api/settings_json.h"
 #include "config/config.h"
 #include "node/node.h"
 
@@ -28,12 +29,10 @@ static json_t *json_schema(enum config_key key)
     return v;
 }
 
-void handle_config(struct request *q, struct mtime now)
+json_t *json_settings(const struct config *c)
 {
-    const struct config *c = node_settings(q->node);
     json_t *items = json_array();
 
-    (void)now;
     for (int key = 0; key < CONFIG_KEYS_COUNT; key++) {
         struct strbuf value;
         struct strbuf source;
@@ -46,7 +45,13 @@ void handle_config(struct request *q, struct mtime now)
         json_object_set_new(v, "source", json_strbuf(&source));
         json_array_append_new(items, v);
     }
-    reply_json(q, 200, json_pack("{s:o}", "items", items));
+    return json_pack("{s:o}", "items", items);
+}
+
+void handle_config(struct request *q, struct mtime now)
+{
+    (void)now;
+    reply_json(q, 200, json_settings(node_settings(q->node)));
 }
 
 void handle_config_schema(struct request *q, struct mtime now)

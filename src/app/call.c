@@ -203,6 +203,7 @@ static enum err open_client(struct cli *cli, unsigned needs, const char *out)
         .passphrase_file = cli->passphrase_file,
         .may_create = (needs & CALL_MAY_CREATE) != 0,
         .needs_daemon = (needs & CALL_NEEDS_DAEMON) != 0,
+        .running_only = (needs & CALL_RUNNING) != 0,
         .fetches = (needs & (CALL_FETCHES | CALL_ANONYMOUS)) != 0,
         .anonymous_ok = (needs & CALL_ANONYMOUS) != 0 ||
                         ((needs & CALL_FETCHES) != 0 && cli->path == NULL),
@@ -220,7 +221,8 @@ static enum err open_client(struct cli *cli, unsigned needs, const char *out)
     }
     config.cancel_fd = cli->cancel_fd;
     err = client_open(&config, &cli->client, &cli->error);
-    if (err != OK && cli->error.code[0] == '\0')
+    bool is_answer = err == E_AGAIN && config.running_only;
+    if (err != OK && !is_answer && cli->error.code[0] == '\0')
         cli_error_set(&cli->error, error_of_err(err), NULL);
     mem_free(bootstrap);
     return err;

@@ -364,6 +364,17 @@ static void wait_a_little(void)
     (void)nanosleep(&step, NULL); /* a shorter sleep is as good */
 }
 
+/* Who holds the folder is asked, if it answers. */
+static enum err ask_folder(struct client *c, const char *path)
+{
+    char *socket = path_join(path, "api.sock");
+    bool answers = probe(c, socket);
+
+    mem_free(socket);
+    c->own_user = answers;
+    return answers ? OK : E_AGAIN;
+}
+
 /* Whoever holds the folder is asked; nobody: we hold it and serve ourselves. */
 static enum err open_folder(struct client *c, const char *path,
                             struct cli_error *ret_error)
@@ -464,7 +475,8 @@ static enum err find_node(struct client *c, struct cli_error *ret_error)
     else if (!done && !there)
         err = make_folder(c, path, ret_error);
     if (!done && !alone && err == OK)
-        err = open_folder(c, path, ret_error);
+        err = c->config.running_only ? ask_folder(c, path)
+                                     : open_folder(c, path, ret_error);
     mem_free(path);
     return err;
 }

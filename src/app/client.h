@@ -25,6 +25,8 @@ struct client_config {
     const char *passphrase_file; /* for the key of a node in this process */
     bool may_create;   /* make the folder where there is none, say where */
     bool needs_daemon; /* no node in this process will do */
+    bool running_only; /* a daemon that answers, or nobody: the folder's lock
+                          is not waited for */
     bool fetches;      /* a node in this process asks peers for what is not
                           here */
     bool anonymous_ok; /* and does so where there is no data folder */

@@ -5,6 +5,7 @@ never a loss of what was acknowledged.
 Method: a small tmpfs; files of the data folder cut, overwritten and removed;
 single bytes of known blocks turned; two processes on one folder.
 """
+import fcntl
 import os
 import shutil
 import signal
@@ -412,6 +413,25 @@ def writers_and_readers_without_daemon(t):
     for process in writers:
         equal(process.wait(60).code, 0, str(process.result))
     equal(node.json("verify")["bad"], [], "bad blocks")
+
+
+@test
+def settings_wait_for_nobody(t):
+    """config show and get read files alone, whoever holds the folder."""
+    node = t.node()
+    node.ok("config", "set", "storage.limit", "10GiB")
+    shown = node.text("config", "show")
+    with open(node.path / "lock", "r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        result = node.ok("config", "get", "storage.limit")
+        equal(result.text, "10GiB", "get")
+        check(result.seconds < 3, result)
+        equal(node.text("config", "show"), shown, "show")
+    node.start("--set", "storage.limit=20GiB")
+    equal(node.text("config", "get", "storage.limit"), "20GiB",
+          "what the daemon has")
+    bare = t.node("bare", init=False)
+    bare.fails(3, "NO_FOLDER", "config", "show")
 
 
 @test

@@ -56,6 +56,30 @@ def a_file_and_a_folder_move(t):
 
 
 @test
+def much_more_than_the_limit_passes_through(t):
+    """get of ten times storage.limit, unpinned: cache makes room for what
+    comes, and what is stored stays below the limit all the time."""
+    limit = 32 * MIB
+    one, two = t.nodes("one", "two")
+    two.ok("config", "set", "storage.limit", f"{limit}")
+    file = trees.random_file(t.path("file"), 1, 10 * limit)
+    cid = one.add(file)
+    two.connect(one)
+    getting = two.begin("get", cid, "-o", t.path("out"))
+    most = 0
+    while getting.running():
+        used = two.json("status")["bytes_used"]
+        check(used <= limit, f"{used} bytes of {limit}")
+        most = max(most, used)
+        time.sleep(0.1)
+    equal(getting.wait(60).code, 0, f"{getting.result}")
+    check(trees.same_files(file, t.path("out")), "the file differs")
+    check(most > limit // 2, f"at most {most} bytes were used")
+    wait_for(lambda: two.stored_bytes() < 3 * limit, 30,
+             f"the disk is given back: {two.stored_bytes()}")
+
+
+@test
 def a_third_gets_it_from_the_second(t):
     """The first is killed; the third fetches from the second."""
     one, two, three = t.nodes("one", "two", "three")
