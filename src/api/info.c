@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "api/api_priv.h"
+#include "api/identity_json.h"
+#include "api/peer_json.h"
 #include "api/request.h"
 #include "base/mem.h"
 #include "base/wr.h"
@@ -36,14 +38,23 @@ static json_t *json_base64(struct bytes in)
     return v;
 }
 
-static json_t *json_public_key(struct node *n)
+static json_t *json_public_key(const struct privkey *private)
 {
     uint8_t bytes[PUBKEY_BYTES_MAX];
-    struct pubkey key = privkey_public(node_key(n));
+    struct pubkey key = privkey_public(private);
     struct wr w = wr_init(bytes, sizeof(bytes));
 
     pubkey_write(&w, &key);
     return json_base64((struct bytes){bytes, wr_len(&w)});
+}
+
+json_t *json_identity(const struct privkey *key, const char *version)
+{
+    struct peer_id self = privkey_peer_id(key);
+
+    return json_pack("{s:o,s:o,s:o}", "peer_id", json_peer(&self), "agent",
+                     json_sprintf("xmbl/%s", version), "public_key",
+                     json_public_key(key));
 }
 
 static json_t *json_addresses(struct node *n)
@@ -103,24 +114,17 @@ static const char *state_name(const struct node *n,
 void handle_node(struct request *q, struct mtime now)
 {
     struct node *n = q->node;
-    struct peer_id self = privkey_peer_id(node_key(n));
     struct store_stats stats;
-    struct strbuf agent;
-    char peer[PEER_ID_TEXT_MAX];
 
     (void)now;
     store_stats(node_store(n), &stats);
-    (void)peer_id_format(&self, peer);
-    strbuf_init(&agent, SWARM_AGENT_MAX);
-    strbuf_str(&agent, "xmbl/");
-    strbuf_str(&agent, node_version(n));
-    json_t *v = json_pack("{s:s,s:o,s:s,s:o,s:o,s:s,s:f,s:s,s:s}", "peer_id",
-                          peer, "addresses", json_addresses(n), "agent",
-                          strbuf_cstr(&agent), "protocols", json_protocols(n),
-                          "public_key", json_public_key(n), "version",
-                          node_version(n), "uptime_s", uptime_s(n), "state",
-                          state_name(n, &stats), "path", node_path(n));
-    strbuf_release(&agent);
+    json_t *v = json_identity(node_key(n), node_version(n));
+    json_t *more = json_pack(
+        "{s:o,s:o,s:s,s:f,s:s,s:s}", "addresses", json_addresses(n),
+        "protocols", json_protocols(n), "version", node_version(n), "uptime_s",
+        uptime_s(n), "state", state_name(n, &stats), "path", node_path(n));
+    json_object_update(v, more);
+    json_decref(more);
     reply_json(q, 200, v);
 }
 
@@ -310,6 +314,6 @@ void handle_sign(struct request *q, struct mtime now)
     reply_json(q, 200,
                json_pack("{s:o,s:o,s:s}", "signature",
                          json_base64((struct bytes){sig, sizeof(sig)}),
-                         "public_key", json_public_key(q->node), "peer_id",
-                         peer));
+                         "public_key", json_public_key(node_key(q->node)),
+                         "peer_id", peer));
 }

@@ -417,8 +417,10 @@ def writers_and_readers_without_daemon(t):
 
 @test
 def settings_wait_for_nobody(t):
-    """config show and get read files alone, whoever holds the folder."""
+    """config show, config get and id read files alone, whoever holds the
+    folder."""
     node = t.node()
+    identity = node.json("id")
     node.ok("config", "set", "storage.limit", "10GiB")
     shown = node.text("config", "show")
     with open(node.path / "lock", "r+b") as held:
@@ -427,9 +429,12 @@ def settings_wait_for_nobody(t):
         equal(result.text, "10GiB", "get")
         check(result.seconds < 3, result)
         equal(node.text("config", "show"), shown, "show")
+        equal(node.json("id"), identity, "id")
     node.start("--set", "storage.limit=20GiB")
     equal(node.text("config", "get", "storage.limit"), "20GiB",
           "what the daemon has")
+    for field in ("peer_id", "agent", "public_key"):
+        equal(node.json("id")[field], identity[field], field)
     bare = t.node("bare", init=False)
     bare.fails(3, "NO_FOLDER", "config", "show")
 
