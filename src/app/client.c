@@ -270,8 +270,9 @@ static enum err open_http(struct client *c, const char *unix_path,
     return http_client_open(&target, &c->http);
 }
 
-/* True when a daemon answers there; the client is open then. */
-static bool probe(struct client *c, const char *unix_path)
+/* OK: a daemon answers there; the client is open then.  E_TIMEOUT: something
+ * is there that says nothing. */
+static enum err try_daemon(struct client *c, const char *unix_path)
 {
     struct http_call call = {
         .method = "GET",
@@ -280,13 +281,20 @@ static bool probe(struct client *c, const char *unix_path)
     };
     struct http_answer answer;
 
-    if (open_http(c, unix_path, NULL) != OK)
-        return false;
-    if (http_client_call(c->http, &call, &answer) == OK)
-        return true;
+    enum err err = open_http(c, unix_path, NULL);
+    if (err != OK)
+        return err;
+    err = http_client_call(c->http, &call, &answer);
+    if (err == OK)
+        return OK;
     http_client_free(c->http);
     c->http = NULL;
-    return false;
+    return err;
+}
+
+static bool probe(struct client *c, const char *unix_path)
+{
+    return try_daemon(c, unix_path) == OK;
 }
 
 static void log_to_stderr(void *user, enum log_level level, struct bytes line)
@@ -365,14 +373,18 @@ static void wait_a_little(void)
 }
 
 /* Who holds the folder is asked, if it answers. */
-static enum err ask_folder(struct client *c, const char *path)
+static enum err ask_folder(struct client *c, const char *path,
+                           struct cli_error *ret_error)
 {
     char *socket = path_join(path, "api.sock");
-    bool answers = probe(c, socket);
+    enum err err = try_daemon(c, socket);
 
+    c->own_user = err == OK;
+    if (err == E_TIMEOUT)
+        cli_error_setf(ret_error, ERROR_DAEMON_UNREACHABLE,
+                       "the daemon does not answer: %s", socket);
     mem_free(socket);
-    c->own_user = answers;
-    return answers ? OK : E_AGAIN;
+    return err == OK || err == E_TIMEOUT ? err : E_AGAIN;
 }
 
 /* Whoever holds the folder is asked; nobody: we hold it and serve ourselves. */
@@ -475,7 +487,7 @@ static enum err find_node(struct client *c, struct cli_error *ret_error)
     else if (!done && !there)
         err = make_folder(c, path, ret_error);
     if (!done && !alone && err == OK)
-        err = c->config.running_only ? ask_folder(c, path)
+        err = c->config.running_only ? ask_folder(c, path, ret_error)
                                      : open_folder(c, path, ret_error);
     mem_free(path);
     return err;

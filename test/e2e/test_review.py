@@ -125,7 +125,8 @@ def unknown_parameters_are_refused(t):
 
 @test
 def connecting_ends_in_time(t):
-    """A peer that accepts and says nothing: timeout_s is how long it may."""
+    """A peer that accepts and says nothing: timeout_s is how long it may; ping
+    ends in time too."""
     node, other = t.node("node"), t.node("other")
     node.start()
     peer = other.json("id")["peer_id"]
@@ -137,6 +138,14 @@ def connecting_ends_in_time(t):
         seconds = time.monotonic() - began
     equal(json.loads(body)["code"], "TIMEOUT", f"{status}")
     check(0.9 < seconds < 4, f"{seconds} s")
+    third = t.node("third").start()
+    node.connect(third)
+    began = time.monotonic()
+    result = node.ok("ping", third.peer_id, "-n", "100", "--timeout", "2s",
+                     "--json")
+    seconds = time.monotonic() - began
+    check(1.9 < seconds < 6, f"{seconds} s")
+    check(0 < result.json_lines()[-1]["sent"] < 10, result)
     for number in (-1, 7 * 24 * 3600 + 1):
         refused(node, "POST", "/api/v1/connections",
                 json.dumps({"address": address,
