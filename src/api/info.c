@@ -178,6 +178,8 @@ static void add_objects(json_t *v, struct node *n, const struct keeper_stats *k)
         {"audits_failed", k->audits_failed},
         {"audits_silent", k->audits_silent},
         {"audits_served", k->audits_served},
+        {"offers_accepted", k->offers_accepted},
+        {"offers_refused", k->offers_refused},
         {"repairs", k->repairs},
         {"repair_bytes", k->repair_bytes},
         {"repair_queue", k->repair_queue},

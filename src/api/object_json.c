@@ -26,6 +26,12 @@ static json_t *json_holder(const struct keeper_holder_status *h)
                             json_time_ms(h->last_verified_ms));
     if (h->until_ms > 0)
         json_object_set_new(v, "until", json_time_ms(h->until_ms));
+    if (h->state == KEEPER_HOLDER_PULLING) {
+        json_object_set_new(v, "pulled_bytes",
+                            json_integer((json_int_t)h->pulled_bytes));
+        json_object_set_new(v, "pulled_blocks",
+                            json_integer((json_int_t)h->pulled_blocks));
+    }
     return v;
 }
 

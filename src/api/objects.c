@@ -158,13 +158,21 @@ void handle_object_get(struct request *q, struct mtime now)
     struct cid cid;
     bool good = true;
     bool watch = request_flag(q, "watch", false, &good);
+    uint32_t timeout_ms = good ? request_timeout_ms(q, &good) : 0;
 
     if (!good || !request_cid(q, &cid))
         return;
     struct cid root = cid_to_v1(&cid);
     json_t *v = status_of(q, &root);
+    if (v == NULL && watch) {
+        reply_error(q, ERROR_NOT_FOUND,
+                    "only a node that owns or keeps an object can watch it",
+                    q->tail);
+        return;
+    }
     if (v == NULL) {
-        no_object(q);
+        if (!object_survey(q, &root, timeout_ms, now))
+            no_object(q);
         return;
     }
     if (!watch) {

@@ -254,6 +254,7 @@ void handle_object_patch(struct request *q, struct mtime now);
 void handle_object_delete(struct request *q, struct mtime now);
 void handle_object_verify(struct request *q, struct mtime now);
 void handle_objects_recover(struct request *q, struct mtime now);
+void handle_objects_leave(struct request *q, struct mtime now);
 void handle_why(struct request *q, struct mtime now);
 
 #endif /* API_REQUEST_H */

@@ -11,7 +11,7 @@
 #include "base/strbuf.h"
 #include "config/units.h"
 
-/* `objects ls|status|set-copies|recover`: what is kept on many nodes. */
+/* `objects ls|status|set-copies|recover|leave`: what is kept on many nodes. */
 
 enum { COPIES_MAX = 7 };
 
@@ -97,30 +97,45 @@ static void print_holders(const json_t *object)
             output_text(", verified ");
             output_escaped(answer_text(h, "last_verified"));
         }
+        if (answer_has(h, "pulled_bytes")) {
+            char size[32];
+            output_text(", has ");
+            output_text(output_size(size, answer_u64(h, "pulled_bytes", 0)));
+        }
         output_text("\n");
     }
 }
 
-static enum err on_status(struct cli *cli, void *ctx, const json_t *object)
+/* A stranger cannot know what was fetched back. */
+static void print_counts(const json_t *object)
 {
     const json_t *copies = json_object_get(object, "copies");
+    const json_t *policy = json_object_get(object, "policy");
+    unsigned long long delay_s = answer_u64(policy, "release_delay_s", 0);
+
+    output_text("copies:   ");
+    output_number(answer_u64(copies, "wanted", 0), 0);
+    output_text(" wanted, ");
+    output_number(answer_u64(copies, "stored", 0), 0);
+    output_text(" stored");
+    if (strcmp(answer_text(object, "role"), "stranger") != 0) {
+        output_text(", ");
+        output_number(answer_u64(copies, "verified", 0), 0);
+        output_text(" verified");
+    }
+    output_text("\n");
+    if (delay_s > 0)
+        output_line("delay:    %llu s from release to removal", delay_s);
+}
+
+static void print_status(const json_t *object)
+{
     char size[32];
 
-    (void)ctx; /* the object tells all */
-    if (!answer_has(object, "root"))
-        return OK; /* a kind of line that came later than this program */
-    if (cli->json) {
-        output_json(json_deep_copy(object));
-        (void)fflush(stdout); /* each as it comes; output_finish() tells */
-        return OK;
-    }
     print_field("root:     ", object, "root");
     print_field("name:     ", object, "name");
     print_field("state:    ", object, "state");
-    output_line("copies:   %llu wanted, %llu stored, %llu verified",
-                (unsigned long long)answer_u64(copies, "wanted", 0),
-                (unsigned long long)answer_u64(copies, "stored", 0),
-                (unsigned long long)answer_u64(copies, "verified", 0));
+    print_counts(object);
     output_line("size:     %s in %llu blocks",
                 output_size(size, answer_u64(object, "size_bytes", 0)),
                 (unsigned long long)answer_u64(object, "blocks", 0));
@@ -129,6 +144,35 @@ static enum err on_status(struct cli *cli, void *ctx, const json_t *object)
     if (strcmp(answer_text(object, "state"), "safe") == 0)
         output_line("This node may be switched off: others keep it.");
     print_holders(object);
+}
+
+/* What strangers tell is told as such. */
+static void print_asked(const json_t *object)
+{
+    const json_t *asked = json_object_get(object, "asked");
+    const json_t *others = json_object_get(object, "others");
+
+    for (size_t i = 0; i < json_array_size(others); i++) {
+        output_text("\n");
+        print_status(json_array_get(others, i));
+    }
+    if (asked != NULL)
+        output_line("As %llu of %llu other nodes tell that were asked.",
+                    (unsigned long long)answer_u64(asked, "answered", 0),
+                    (unsigned long long)answer_u64(asked, "nodes", 0));
+}
+
+static enum err on_status(struct cli *cli, void *ctx, const json_t *object)
+{
+    (void)ctx; /* the object tells all */
+    if (!answer_has(object, "root"))
+        return OK; /* a kind of line that came later than this program */
+    if (cli->json) {
+        output_json(json_deep_copy(object));
+    } else {
+        print_status(object);
+        print_asked(object);
+    }
     (void)fflush(stdout); /* each as it comes; output_finish() tells */
     return OK;
 }
@@ -140,6 +184,8 @@ static enum err show_one(struct cli *cli, const char *text)
 
     strbuf_init(&url, CONTENT_URL_MAX);
     enum err err = content_path_cid(cli, &url, "objects", text);
+    if (err == OK)
+        content_path_timeout(cli, &url);
     if (err == OK && cli_flag(cli, "watch")) {
         content_path_query(&url, "watch", "1");
         struct call_stream call = {.method = "GET",
@@ -159,7 +205,7 @@ static enum err show_one(struct cli *cli, const char *text)
 
 int cmd_objects_status(struct cli *cli)
 {
-    enum err err = call_open(cli, CALL_PLAIN);
+    enum err err = call_open(cli, CALL_FETCHES);
 
     for (size_t i = 0; i < cli->args_count && err == OK; i++)
         err = show_one(cli, cli->args[i]);
@@ -217,26 +263,115 @@ int cmd_objects_set_copies(struct cli *cli)
     return call_exit(cli, err);
 }
 
+/* One object that was to be fetched. */
+static void print_fetched(const struct cli *cli, const json_t *line)
+{
+    bool fetched = json_is_true(json_object_get(line, "fetched"));
+    char size[32];
+
+    if (cli->quiet && fetched)
+        return;
+    output_text(fetched ? "fetched " : "not fetched ");
+    output_escaped(answer_text(line, "root"));
+    if (answer_has(line, "name")) {
+        output_text(" ");
+        output_escaped(answer_text(line, "name"));
+    }
+    output_text(" ");
+    if (fetched)
+        output_text(output_size(size, answer_u64(line, "bytes", 0)));
+    else
+        output_escaped(answer_text(line, "reason"));
+    output_text("\n");
+}
+
 static enum err on_recovered(struct cli *cli, void *ctx, const json_t *line)
 {
-    (void)ctx; /* the line tells all */
-    if (!answer_has(line, "recovered"))
+    unsigned long long count = answer_u64(line, "recovered", 0);
+
+    if (answer_has(line, "recovered") && answer_has(line, "fetched")) {
+        output_message(cli, "%llu objects; %llu fetched and pinned.", count,
+                       (unsigned long long)answer_u64(line, "fetched", 0));
+    } else if (answer_has(line, "recovered")) {
+        output_message(cli,
+                       "%llu objects; `xmbl objects recover --get` fetches "
+                       "those that are not here.",
+                       count);
+    } else if (cli->json || !answer_has(line, "fetched")) {
         return on_object(cli, ctx, line);
-    output_message(cli, "%llu objects; `xmbl get CID` fetches one.",
-                   (unsigned long long)answer_u64(line, "recovered", 0));
+    } else {
+        print_fetched(cli, line);
+        (void)fflush(stdout); /* each as it comes; output_finish() tells */
+    }
     return OK;
 }
 
 int cmd_objects_recover(struct cli *cli)
 {
+    bool get = cli_flag(cli, "get");
+    struct strbuf url;
     enum err err = call_open(cli, CALL_NEEDS_DAEMON);
 
-    if (err == OK) {
-        struct call_stream call = {.method = "POST",
-                                   .path = "/api/v1/objects/recover",
-                                   .body_fd = -1,
-                                   .on_line = on_recovered};
-        err = call_stream(cli, &call);
+    if (err != OK)
+        return call_exit(cli, err);
+    strbuf_init(&url, CONTENT_URL_MAX);
+    strbuf_str(&url, "/api/v1/objects/recover");
+    if (get) {
+        content_path_query(&url, "get", "1");
+        cli->kept = "What has come is kept; the same command goes on.";
     }
+    content_path_timeout(cli, &url);
+    struct call_stream call = {.method = "POST",
+                               .path = strbuf_cstr(&url),
+                               .body_fd = -1,
+                               .progress = get ? "fetching" : "asking",
+                               .on_line = on_recovered};
+    err = call_stream(cli, &call);
+    strbuf_release(&url);
+    return call_exit(cli, err);
+}
+
+static enum err on_left(struct cli *cli, void *ctx, const json_t *line)
+{
+    (void)ctx; /* the line tells all */
+    if (cli->json)
+        output_json(json_deep_copy(line));
+    else if (answer_has(line, "leaving"))
+        output_message(cli,
+                       "%llu objects are kept for others; waiting up to %llu s "
+                       "until other nodes have them.",
+                       (unsigned long long)answer_u64(line, "leaving", 0),
+                       (unsigned long long)answer_u64(line, "timeout_s", 0));
+    else if (answer_has(line, "waits_for"))
+        output_message(cli, "%s",
+                       strcmp(answer_text(line, "waits_for"), "nodes") == 0
+                           ? "No other node that is known has room; waiting."
+                           : "Other nodes are asked, or fetch; waiting.");
+    else if (answer_has(line, "handed_over"))
+        output_line("%llu objects were handed over; nothing is kept for others "
+                    "any more.",
+                    (unsigned long long)answer_u64(line, "handed_over", 0));
+    (void)fflush(stdout); /* each as it comes; output_finish() tells */
+    return OK;
+}
+
+int cmd_objects_leave(struct cli *cli)
+{
+    struct strbuf url;
+    enum err err = call_open(cli, CALL_NEEDS_DAEMON);
+
+    if (err != OK)
+        return call_exit(cli, err);
+    strbuf_init(&url, CONTENT_URL_MAX);
+    strbuf_str(&url, "/api/v1/objects/leave");
+    content_path_timeout(cli, &url);
+    cli->kept = "This node goes on keeping what was not handed over.";
+    struct call_stream call = {.method = "POST",
+                               .path = strbuf_cstr(&url),
+                               .body_fd = -1,
+                               .progress = "handing over",
+                               .on_line = on_left};
+    err = call_stream(cli, &call);
+    strbuf_release(&url);
     return call_exit(cli, err);
 }

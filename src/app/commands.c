@@ -60,7 +60,7 @@ static const struct cli_option add_options[] = {
     {"copies", 0, "N", false, "copies on other nodes, 0 to 7", NULL},
     {"wait", 0, "STATE", false, "end when it is so far (stored)",
      "local|stored|verified|safe"},
-    {"name", 0, "NAME", false, "name of the object; holders can read it", NULL},
+    {"name", 0, "NAME", false, "name of the object; others can read it", NULL},
     {"profile", 0, "NAME", false, "how files are cut into blocks",
      "unixfs-v1-2025|kubo-v1|kubo-v0"},
     {"chunker", 0, "size-N", false, "bytes of each part", NULL},
@@ -94,7 +94,14 @@ static const struct cli_option get_options[] = {
 };
 
 static const struct cli_option objects_status_options[] = {
+    {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
+     NULL},
     {"watch", 0, NULL, false, "go on, a page for each change", NULL},
+    {.name = NULL},
+};
+
+static const struct cli_option recover_options[] = {
+    {"get", 0, NULL, false, "fetch and pin what is not here", NULL},
     {.name = NULL},
 };
 
@@ -396,9 +403,12 @@ static const struct cli_command table[] = {
      .args_max = ARGUMENTS_MAX,
      .summary = "show who keeps an object",
      .help = "Shows the state of an object and the nodes that keep it.  When "
-             "it is `safe`,\nthis node may be switched off.\n\n"
+             "it is `safe`,\nits owner may be switched off.  What this node "
+             "neither owns nor keeps is asked\nof others; only what is signed "
+             "is believed.\n\n"
              "  xmbl objects status $(echo hello | xmbl add -Q --copies 3 -)",
-     .options = objects_status_options},
+     .options = objects_status_options,
+     .has_timeout = true},
     {.name = "objects set-copies",
      .group = CLI_GROUP_DATA,
      .run = cmd_objects_set_copies,
@@ -416,8 +426,23 @@ static const struct cli_command table[] = {
      .run = cmd_objects_recover,
      .summary = "ask the network what it keeps for this key",
      .help = "Lists the objects that other nodes keep for this node's key, as "
-             "after a disk was\nlost.\n\n"
-             "  xmbl objects recover"},
+             "after a disk was\nlost.  With --get those that are not here are "
+             "fetched and pinned; --timeout is\nhow long one may stand "
+             "still (1m).\n\n"
+             "  xmbl objects recover --get",
+     .options = recover_options,
+     .has_timeout = true},
+    {.name = "objects leave",
+     .group = CLI_GROUP_DATA,
+     .run = cmd_objects_leave,
+     .summary = "hand over what is kept for others",
+     .help =
+         "Before this node is switched off for good: other nodes take over "
+         "what it keeps.\nEnds when they have it, or after --timeout (1h).  "
+         "It is offered nothing more\nuntil its daemon is started anew.  "
+         "Stopped before, it goes on keeping the rest.\n\n"
+         "  xmbl objects leave --timeout 2h",
+     .has_timeout = true},
     {.name = "why",
      .group = CLI_GROUP_DATA,
      .run = cmd_why,

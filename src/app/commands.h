@@ -35,6 +35,7 @@ int cmd_objects_ls(struct cli *cli);
 int cmd_objects_status(struct cli *cli);
 int cmd_objects_set_copies(struct cli *cli);
 int cmd_objects_recover(struct cli *cli);
+int cmd_objects_leave(struct cli *cli);
 int cmd_why(struct cli *cli);
 int cmd_block_get(struct cli *cli);
 int cmd_block_put(struct cli *cli);

@@ -53,6 +53,9 @@ static void on_timer(struct timer *t, struct mtime now)
 static uint64_t offer_of(const struct objects *o)
 {
     const struct config *c = node_settings(o->node);
+
+    if (o->leaving)
+        return 0;
     uint64_t offer = config_get_share(c, CONFIG_STORAGE_OFFER, o->disk_room);
     uint64_t limit = config_get_size(c, CONFIG_STORAGE_LIMIT);
 
@@ -197,6 +200,7 @@ void objects_free(struct objects *o)
     keeper_free(o->keeper);
     map_release(&o->paces);
     mem_free(o->known);
+    mem_free(o->banned);
     mem_free(o);
 }
 
@@ -293,6 +297,57 @@ static size_t collect(const struct discovery *d, bool connected,
     return count;
 }
 
+/* Bans.  One who is banned is not connected; what others offer of its objects
+ * is refused as well. */
+
+static bool is_banned(const struct objects *o, const struct peer_id *peer)
+{
+    const struct discovery *d = peering_discovery(node_peering(o->node));
+    uint64_t now_s = o->env->clock->unix_ms(o->env->clock) / 1000;
+
+    return bans_refuse(discovery_bans(d), peer, NULL, now_s);
+}
+
+static bool was_banned(const struct objects *o, const struct peer_id *peer)
+{
+    for (size_t i = 0; i < o->banned_count; i++) {
+        if (peer_id_eq(&o->banned[i], peer))
+            return true;
+    }
+    return false;
+}
+
+static void end_bans(struct objects *o, struct mtime now)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < o->banned_count; i++) {
+        if (is_banned(o, &o->banned[i]))
+            o->banned[kept++] = o->banned[i];
+        else
+            keeper_on_ban(o->keeper, &o->banned[i], false, objects_now(o, now));
+    }
+    o->banned_count = kept;
+}
+
+static void look_at_bans(struct objects *o, struct mtime now)
+{
+    const struct discovery *d = peering_discovery(node_peering(o->node));
+    const struct bans *bans = discovery_bans(d);
+
+    end_bans(o, now);
+    for (const struct ban *b = bans_next(bans, NULL); b != NULL;
+         b = bans_next(bans, b)) {
+        const struct peer_id *peer = &b->target.peer;
+        if (peer->len == 0 || !is_banned(o, peer) || was_banned(o, peer))
+            continue;
+        o->banned =
+            mem_resize(o->banned, o->banned_count + 1, sizeof(*o->banned));
+        o->banned[o->banned_count++] = *peer;
+        keeper_on_ban(o->keeper, peer, true, objects_now(o, now));
+    }
+}
+
 static void on_candidates(struct timer *t, struct mtime now)
 {
     struct objects *o = container_of(t, struct objects, candidates);
@@ -300,6 +355,7 @@ static void on_candidates(struct timer *t, struct mtime now)
     struct placement_candidate *list =
         mem_zalloc(KEEPER_CANDIDATES_MAX, sizeof(*list));
 
+    look_at_bans(o, now);
     size_t count = collect(d, true, list, 0, now);
     count = collect(d, false, list, count, now);
     keeper_set_candidates(o->keeper, list, count, objects_now(o, now));
@@ -546,12 +602,37 @@ enum err objects_recover(struct objects *o, struct objects_op *op,
         if (!known)
             peers[count++] = *info.peer;
     }
-    enum err err =
-        keeper_recover(o->keeper, peers, count, objects_now(o, now), &job);
+    enum err err = E_NOTFOUND;
+    if (count > 0)
+        err =
+            keeper_recover(o->keeper, peers, count, objects_now(o, now), &job);
     mem_free(peers);
     if (err == OK)
         wait(o, op, job);
     return err;
+}
+
+enum err objects_leave(struct objects *o, struct objects_op *op,
+                       struct mtime now)
+{
+    uint64_t job = 0;
+
+    if (!o->online)
+        return E_CLOSED;
+    enum err err = keeper_leave(o->keeper, objects_now(o, now), &job);
+    if (err != OK)
+        return err;
+    o->leaving = true;
+    objects_settings_changed(o, now);
+    wait(o, op, job);
+    return OK;
+}
+
+void objects_stay(struct objects *o, struct mtime now)
+{
+    keeper_stay(o->keeper, objects_now(o, now));
+    o->leaving = false;
+    objects_settings_changed(o, now);
 }
 
 enum err objects_status(const struct objects *o, const struct cid *root,

@@ -123,11 +123,28 @@ MUST_USE enum err objects_verify(struct objects *o, struct objects_op *op,
  * objects_recover - ask connected peers what they keep for our key.
  * @more: @more_count others to be asked, which need not be connected.
  *
- * Return: as keeper_recover(); E_CLOSED without a network.
+ * Return: as keeper_recover(); E_CLOSED without a network; E_NOTFOUND when there
+ * is nobody to be asked.
  */
 MUST_USE enum err objects_recover(struct objects *o, struct objects_op *op,
                                   const struct peer_id *more, size_t more_count,
                                   struct mtime now);
+
+/**
+ * objects_leave - hand over all that is kept here for others, and offer them
+ * nothing more, also when all is handed over: until the next start.
+ *
+ * Done: OK: nothing is kept for others any more.  It may never come, where
+ * nobody else has room.
+ *
+ * Return: as keeper_leave(); E_CLOSED without a network.
+ */
+MUST_USE enum err objects_leave(struct objects *o, struct objects_op *op,
+                                struct mtime now);
+
+/** objects_stay - end objects_leave(), whose op was cancelled: what is still
+ * here stays, and others are offered room again. */
+void objects_stay(struct objects *o, struct mtime now);
 
 /** objects_status - as keeper_status(). */
 MUST_USE enum err objects_status(const struct objects *o,

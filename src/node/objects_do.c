@@ -79,15 +79,18 @@ static void free_pull(struct objects_pull *p)
 
 static void on_pull_progress(void *user, struct mtime now)
 {
-    enum { PROGRESS_EACH_MS = 1000 };
+    enum { PROGRESS_EACH_MS = 250 };
     struct objects_pull *p = user;
     struct objects *o = p->objects;
+    uint64_t bytes = 0;
 
     if (p->told_at.ns != 0 &&
         !mtime_reached(now, mtime_add_ms(p->told_at, PROGRESS_EACH_MS)))
         return;
     p->told_at = now;
-    keeper_on_pull_progress(o->keeper, p->id, objects_now(o, now));
+    uint64_t blocks = pull_blocks(p->pull, &bytes);
+    keeper_on_pull_counted(o->keeper, p->id, bytes, blocks,
+                           objects_now(o, now));
     objects_touch(o);
 }
 

@@ -44,6 +44,7 @@ struct objects {
     bool online;  /* objects_start() was called */
     bool stopped; /* objects_stop() was called */
     bool pumping;
+    bool leaving; /* nothing is offered until the next start */
     struct rpc *rpc;
     struct objects_index *index;
     char protocol[64];
@@ -71,6 +72,8 @@ struct objects {
     struct list watchers;
     struct peer_id *known; /* candidates that the keeper was given */
     size_t known_count;
+    struct peer_id *banned; /* of which the keeper was told */
+    size_t banned_count;
     uint64_t disk_room; /* free when we started, and promised */
     uint64_t offer;     /* bytes for others */
     uint64_t told_free; /* as the capability record has it */

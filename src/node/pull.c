@@ -152,6 +152,11 @@ void pull_free(struct pull *p)
     mem_free(p);
 }
 
+const struct fault *pull_fault(const struct pull *p)
+{
+    return p->walking != NULL ? walking_fault(p->walking) : NULL;
+}
+
 uint64_t pull_blocks(const struct pull *p, uint64_t *ret_bytes)
 {
     *ret_bytes = p->bytes;

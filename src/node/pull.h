@@ -10,6 +10,7 @@
 #include "multiformats/cid.h"
 #include "multiformats/peer_id.h"
 
+struct fault;
 struct node;
 struct pull;
 
@@ -52,6 +53,9 @@ MUST_USE struct pull *pull_new(struct node *n, const struct pull_config *config,
 /** pull_free - end it at any time, also from inside @done; what it protected
  * is cache from then on, unless it was counted.  NULL does nothing. */
 void pull_free(struct pull *p);
+
+/** pull_fault - why it failed; NULL where E_LIMIT says it all. */
+const struct fault *pull_fault(const struct pull *p);
 
 /** pull_blocks - distinct blocks that are here so far; bytes in @ret_bytes. */
 uint64_t pull_blocks(const struct pull *p, uint64_t *ret_bytes);

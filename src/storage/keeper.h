@@ -323,13 +323,9 @@ void keeper_on_failed(struct keeper *k, uint64_t id, enum err err,
 void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
                       uint64_t bytes, uint64_t blocks, struct keeper_now now);
 
-/** keeper_on_pull_progress - pull @id got some bytes: it is alive. */
-void keeper_on_pull_progress(struct keeper *k, uint64_t id,
-                             struct keeper_now now);
-
 /**
- * keeper_on_pull_counted - as keeper_on_pull_progress(), and how much of it is
- * on disk, which who placed the copy is told.
+ * keeper_on_pull_counted - pull @id got some blocks: it is alive; how much of
+ * it is here is told to who placed the copy.
  * @bytes: of all blocks so far; @blocks: how many.
  */
 void keeper_on_pull_counted(struct keeper *k, uint64_t id, uint64_t bytes,

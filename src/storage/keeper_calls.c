@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/wr.h"
 #include "storage/keeper_priv.h"
+#include "storage/keeper_status_priv.h"
 
 /*
  * Requests to peers, their answers, and the telling of sets: after a change
@@ -108,12 +109,21 @@ static void put_receipt(struct keeper *k, const struct keeper_object *o,
     m->receipts[m->receipts_count++] = scratch_part(&w, start);
 }
 
+void keeper_add_record(struct keeper *k, const struct checked_object *contract)
+{
+    struct wr w = scratch_wr(k);
+    const uint8_t *start = w.pos;
+    object_write(&w, contract);
+    k->out->records[k->out->records_count++] = scratch_part(&w, start);
+}
+
 void keeper_put_receipts(struct keeper *k, const struct keeper_object *o)
 {
+    size_t max = k->out->type == STORAGE_OBJECTS ? STORAGE_RECEIPTS_BATCH_MAX
+                                                 : STORAGE_RECEIPTS_MAX;
     list_for_each_copy(c, o)
     {
-        if (keeper_counts(k, c) &&
-            k->out->receipts_count < STORAGE_RECEIPTS_MAX)
+        if (keeper_counts(k, c) && k->out->receipts_count < max)
             put_receipt(k, o, c);
     }
 }
@@ -429,6 +439,8 @@ static void on_answer(struct keeper *k, struct keeper_task *t)
     case STORAGE_DIGESTS:
     case STORAGE_FETCHED:
     case STORAGE_RECORDS:
+    case STORAGE_OBJECTS:
+    case STORAGE_ABOUT: /* surveys ask */
     case STORAGE_UNKNOWN:
         break;
     }
@@ -487,6 +499,8 @@ static void on_no_answer(struct keeper *k, struct keeper_task *t, enum err err)
     case STORAGE_DIGESTS:
     case STORAGE_FETCHED:
     case STORAGE_RECORDS:
+    case STORAGE_OBJECTS:
+    case STORAGE_ABOUT: /* surveys ask */
     case STORAGE_UNKNOWN:
         break;
     }

@@ -437,15 +437,6 @@ void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
     keeper_settle(k);
 }
 
-void keeper_on_pull_progress(struct keeper *k, uint64_t id,
-                             struct keeper_now now)
-{
-    k->now = now;
-    struct keeper_task *t = keeper_task_take(k, id, KEEPER_TASK_PULL);
-    if (t != NULL && t->object != NULL)
-        keeper_work(t->object)->pulled_at = now.mono;
-}
-
 void keeper_on_pull_counted(struct keeper *k, uint64_t id, uint64_t bytes,
                             uint64_t blocks, struct keeper_now now)
 {

@@ -4,6 +4,7 @@
 #include "base/rd.h"
 #include "base/wr.h"
 #include "storage/keeper_priv.h"
+#include "storage/keeper_status_priv.h"
 
 /*
  * Requests of peers: counted, decoded, answered; now, or when the blocks were
@@ -411,6 +412,9 @@ static void serve(struct keeper *k, struct keeper_peer *from, uint64_t id)
     case STORAGE_MINE:
         serve_mine(k, from, id);
         break;
+    case STORAGE_ABOUT:
+        keeper_serve_about(k, id);
+        break;
     case STORAGE_UNKNOWN:
         keeper_refuse(k, id, STORAGE_REASON_UNSUPPORTED, NULL);
         break;
@@ -421,6 +425,7 @@ static void serve(struct keeper *k, struct keeper_peer *from, uint64_t id)
     case STORAGE_DIGESTS:
     case STORAGE_FETCHED:
     case STORAGE_RECORDS:
+    case STORAGE_OBJECTS:
         assert(false); /* keeper_serve() lets requests through only */
         break;
     }

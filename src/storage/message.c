@@ -83,36 +83,42 @@ struct shape {
     bool record_optional;
     uint8_t receipts_min;
     uint8_t receipts_max;
+    uint8_t records_max;
     enum storage_message_type answer; /* of a request; else UNKNOWN */
 };
 
 static const struct shape shapes[STORAGE_TYPES] = {
     [STORAGE_OFFER] = {"offer", RECORD | RECEIPTS, false, 0,
-                       STORAGE_RECEIPTS_MAX, STORAGE_ACCEPT},
+                       STORAGE_RECEIPTS_MAX, 0, STORAGE_ACCEPT},
     [STORAGE_HANDOVER] = {"handover", RECORD | RECEIPTS, false, 0,
-                          STORAGE_RECEIPTS_MAX, STORAGE_ACCEPT},
-    [STORAGE_RELEASE] = {"release", RECORD, false, 0, 0, STORAGE_OK},
+                          STORAGE_RECEIPTS_MAX, 0, STORAGE_ACCEPT},
+    [STORAGE_RELEASE] = {"release", RECORD, false, 0, 0, 0, STORAGE_OK},
     [STORAGE_RECEIPT] = {"receipt", RECEIPTS, false, 1,
-                         STORAGE_RECEIPTS_BATCH_MAX, STORAGE_OK},
-    [STORAGE_STATUS] = {"status", ROOT | OWNER, false, 0, 0, STORAGE_STATE},
+                         STORAGE_RECEIPTS_BATCH_MAX, 0, STORAGE_OK},
+    [STORAGE_STATUS] = {"status", ROOT | OWNER, false, 0, 0, 0, STORAGE_STATE},
     [STORAGE_HOLDERS] = {"holders", ROOT | OWNER | RECEIPTS, false, 0,
-                         STORAGE_RECEIPTS_MAX, STORAGE_OK},
-    [STORAGE_NOTICE] = {"notice", ROOT | OWNER | REASON, false, 0, 0,
+                         STORAGE_RECEIPTS_MAX, 0, STORAGE_OK},
+    [STORAGE_NOTICE] = {"notice", ROOT | OWNER | REASON, false, 0, 0, 0,
                         STORAGE_OK},
-    [STORAGE_AUDIT] = {"audit", NONCE | ITEMS, false, 0, 0, STORAGE_DIGESTS},
-    [STORAGE_FETCHBACK] = {"fetchback", ROOT | CIDS | HOLDER, false, 0, 0,
+    [STORAGE_AUDIT] = {"audit", NONCE | ITEMS, false, 0, 0, 0, STORAGE_DIGESTS},
+    [STORAGE_FETCHBACK] = {"fetchback", ROOT | CIDS | HOLDER, false, 0, 0, 0,
                            STORAGE_FETCHED},
-    [STORAGE_MINE] = {"mine", AT | SIG | OWNER | CURSOR, false, 0, 0,
+    [STORAGE_MINE] = {"mine", AT | SIG | OWNER | CURSOR, false, 0, 0, 0,
                       STORAGE_RECORDS},
-    [STORAGE_OK] = {"ok", 0, false, 0, 0, STORAGE_UNKNOWN},
-    [STORAGE_REFUSE] = {"refuse", REASON | RECORD, true, 0, 0, STORAGE_UNKNOWN},
-    [STORAGE_ACCEPT] = {"accept", RECEIPTS, false, 0, 1, STORAGE_UNKNOWN},
+    [STORAGE_ABOUT] = {"about", ROOT | CURSOR, false, 0, 0, 0, STORAGE_OBJECTS},
+    [STORAGE_OK] = {"ok", 0, false, 0, 0, 0, STORAGE_UNKNOWN},
+    [STORAGE_REFUSE] = {"refuse", REASON | RECORD, true, 0, 0, 0,
+                        STORAGE_UNKNOWN},
+    [STORAGE_ACCEPT] = {"accept", RECEIPTS, false, 0, 1, 0, STORAGE_UNKNOWN},
     [STORAGE_STATE] = {"state", STATE | BLOCKS | SIZE_BYTES | RECORD | RECEIPTS,
-                       true, 0, STORAGE_RECEIPTS_MAX, STORAGE_UNKNOWN},
+                       true, 0, STORAGE_RECEIPTS_MAX, 0, STORAGE_UNKNOWN},
     [STORAGE_DIGESTS] = {"digests", DIGESTS | RECEIPTS, false, 0,
-                         STORAGE_RECEIPTS_BATCH_MAX, STORAGE_UNKNOWN},
-    [STORAGE_FETCHED] = {"fetched", RESULT, false, 0, 0, STORAGE_UNKNOWN},
+                         STORAGE_RECEIPTS_BATCH_MAX, 0, STORAGE_UNKNOWN},
+    [STORAGE_FETCHED] = {"fetched", RESULT, false, 0, 0, 0, STORAGE_UNKNOWN},
     [STORAGE_RECORDS] = {"records", CURSOR | RECORDS, false, 0, 0,
+                         STORAGE_RECORDS_MAX, STORAGE_UNKNOWN},
+    [STORAGE_OBJECTS] = {"objects", CURSOR | RECORDS | RECEIPTS, false, 0,
+                         STORAGE_RECEIPTS_BATCH_MAX, STORAGE_OWNERS_MAX,
                          STORAGE_UNKNOWN},
 };
 
@@ -305,7 +311,7 @@ static void put_value(struct wr *w, const struct storage_message *m,
         put_digests(w, m);
         break;
     case FIELD_RECORDS:
-        assert(m->records_count <= STORAGE_RECORDS_MAX);
+        assert(m->records_count <= shapes[m->type].records_max);
         put_views(w, m->records, m->records_count);
         break;
     case FIELD_RECEIPTS:
@@ -446,7 +452,7 @@ static size_t get_cids(struct cbor_rd *r, struct storage_message *m)
 
 static size_t get_records(struct cbor_rd *r, struct storage_message *m)
 {
-    size_t count = get_count(r, 0, STORAGE_RECORDS_MAX);
+    size_t count = get_count(r, 0, shapes[m->type].records_max);
 
     for (size_t i = 0; i < count; i++)
         m->records[i] = get_document(r, OBJECT_RECORD_BYTES_MAX);

@@ -35,6 +35,7 @@ enum {
     STORAGE_AUDIT_ITEMS_MAX = 64,
     STORAGE_FETCHBACK_CIDS_MAX = 16,
     STORAGE_RECORDS_MAX = 32, /* of one page */
+    STORAGE_OWNERS_MAX = 16,  /* records of one page about a root */
     STORAGE_CURSOR_MAX = 64,  /* bytes */
     STORAGE_WORD_MAX = 32,    /* bytes of a type or reason */
 };
@@ -52,6 +53,7 @@ enum storage_message_type {
     STORAGE_AUDIT,     /* nonce, items: DIGESTS */
     STORAGE_FETCHBACK, /* root, cids, holder: FETCHED */
     STORAGE_MINE,      /* at, sig, owner, cursor: RECORDS */
+    STORAGE_ABOUT,     /* root, cursor: OBJECTS */
 
     /* Answers; REFUSE answers every request. */
     STORAGE_OK,      /* nothing more to say */
@@ -61,6 +63,7 @@ enum storage_message_type {
     STORAGE_DIGESTS, /* digests, one an item; receipts that were renewed */
     STORAGE_FETCHED, /* result */
     STORAGE_RECORDS, /* records; cursor: empty when there are no more */
+    STORAGE_OBJECTS, /* records of one root, receipts for them; cursor */
 
     STORAGE_UNKNOWN, /* a request of a later version: REFUSE it */
 };
@@ -149,7 +152,7 @@ struct storage_message {
     enum storage_result result;
     uint64_t at_s; /* MINE: unix seconds */
     uint8_t sig[ED25519_SIG_BYTES];
-    struct bytes cursor; /* MINE: empty for the first page */
+    struct bytes cursor; /* MINE, ABOUT: empty for the first page */
     size_t records_count;
     struct bytes records[STORAGE_RECORDS_MAX]; /* encoded */
 };

@@ -92,6 +92,7 @@ struct attacks attacks_many(void);
 struct attacks attacks_kad(void);
 struct attacks attacks_lookups(void);
 struct attacks attacks_peers(void);
+struct attacks attacks_objects(void);
 
 /* Time and chance. */
 
@@ -158,9 +159,10 @@ struct link {
     uint64_t resets;
     uint64_t acks;
     uint64_t pongs;
-    uint32_t pong;                                      /* the last */
-    uint64_t sent;                                      /* bytes on the wire */
-    struct mss_names names;                             /* that we serve */
+    uint32_t pong;          /* the last */
+    uint64_t sent;          /* bytes on the wire */
+    struct mss_names names; /* that we serve; set before the session, or the
+                               usual ones */
     void (*on_open)(struct link *l, struct channel *c); /* stream for names */
     void (*on_data)(struct link *l, struct channel *c);
     void *user;

@@ -171,8 +171,9 @@ size_t identify_put(struct link *l, uint8_t *dst, size_t max)
     m->public_key = (struct bytes){.p = key, .len = wr_len(&k)};
     m->protocol_version = BYTES_LIT("ipfs/0.1.0");
     m->agent = BYTES_LIT("attack");
-    for (size_t i = 0; i < served_count(l); i++)
-        m->protocols[m->protocols_count++] = served[i];
+    session_begin(l);
+    for (size_t i = 0; i < l->names.count; i++)
+        m->protocols[m->protocols_count++] = l->names.names[i];
     if (l->member)
         m->addrs[m->addrs_count++] =
             (struct bytes){.p = l->where.bytes, .len = l->where.len};

@@ -309,7 +309,7 @@ static void serve(struct world *w, size_t from)
     static const enum storage_message_type types[] = {
         STORAGE_OFFER,     STORAGE_HANDOVER, STORAGE_RELEASE, STORAGE_RECEIPT,
         STORAGE_STATUS,    STORAGE_HOLDERS,  STORAGE_NOTICE,  STORAGE_AUDIT,
-        STORAGE_FETCHBACK, STORAGE_MINE};
+        STORAGE_FETCHBACK, STORAGE_MINE,     STORAGE_ABOUT};
     struct storage_message *m = &w->message;
     uint64_t id = 0;
     memset(m, 0, sizeof(*m));
@@ -354,8 +354,8 @@ static enum storage_message_type fitting(enum storage_message_type request)
 static void reply(struct world *w, const struct keeper_out *out)
 {
     static const enum storage_message_type types[] = {
-        STORAGE_OK,      STORAGE_REFUSE,  STORAGE_ACCEPT, STORAGE_STATE,
-        STORAGE_DIGESTS, STORAGE_FETCHED, STORAGE_RECORDS};
+        STORAGE_OK,      STORAGE_REFUSE,  STORAGE_ACCEPT,  STORAGE_STATE,
+        STORAGE_DIGESTS, STORAGE_FETCHED, STORAGE_RECORDS, STORAGE_OBJECTS};
     struct storage_message *m = &w->message;
     must(!peer_id_eq(&out->peer, &w->ids[0]));
     must(storage_message_decode(buf_bytes(out->data), &w->sent) == OK);
@@ -378,7 +378,7 @@ static void reply(struct world *w, const struct keeper_out *out)
         m->receipts_count = 1;
     if (m->type == STORAGE_REFUSE || m->type == STORAGE_STATE)
         m->record = record;
-    if (m->type == STORAGE_RECORDS)
+    if (m->type == STORAGE_RECORDS || m->type == STORAGE_OBJECTS)
         m->records[m->records_count++] = record;
     keeper_on_reply(w->keeper, out->id, encode(w), w->now);
 }

@@ -20,6 +20,7 @@ enum { LEN = 100 };
 
 struct walking {
     struct walking_config config;
+    struct fault fault;
     size_t sources;
 };
 
@@ -132,6 +133,11 @@ void walking_add_source(struct walking *w, const struct peer_id *peer,
     (void)peer;
     (void)now;
     w->sources++;
+}
+
+const struct fault *walking_fault(const struct walking *w)
+{
+    return &w->fault;
 }
 
 struct run {
@@ -253,6 +259,7 @@ static void test_too_many_bytes(void **state)
     assert_false(r.ended);
     fire();
     assert_int_equal(r.err, E_LIMIT);
+    assert_null(pull_fault(r.pull)); /* the walk knew nothing of it */
     pull_free(r.pull);
 }
 
@@ -278,6 +285,7 @@ static void test_fails_and_freed(void **state)
     begin(&r, LEN, 1);
     struct walking_config config = world.walking->config;
     config.done(config.user, E_NOTFOUND, (struct mtime){1});
+    assert_ptr_equal(pull_fault(r.pull), &world.walking->fault);
     fire();
     assert_int_equal(r.err, E_NOTFOUND);
     pull_free(r.pull);

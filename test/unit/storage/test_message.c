@@ -122,6 +122,15 @@ static void vectors_say_what_they_should(void **state)
     load(f, STORAGE_RECORDS);
     assert_int_equal(m->records_count, 1);
     assert_int_equal(m->cursor.len, 0);
+    load(f, STORAGE_ABOUT);
+    assert_true(cid_eq(&m->root, &root));
+    assert_int_equal(m->cursor.len, 0);
+    load(f, STORAGE_OBJECTS);
+    assert_int_equal(m->records_count, 1);
+    assert_int_equal(object_open(m->records[0], &object), OK);
+    assert_int_equal(m->receipts_count, 1);
+    assert_int_equal(receipt_open(m->receipts[0], &receipt), OK);
+    assert_true(receipt_is_for(&receipt, &object));
 }
 
 static enum err decode_hex(struct fixture *f, const char *hex)
@@ -253,7 +262,8 @@ static void fill(struct storage_message *m, enum storage_message_type type,
     m->result = STORAGE_FETCH_UNREACHABLE;
     m->at_s = OBJECT_TIME_MAX_S;
     m->cursor = (struct bytes){zeros, STORAGE_CURSOR_MAX};
-    m->records_count = STORAGE_RECORDS_MAX;
+    m->records_count =
+        type == STORAGE_OBJECTS ? STORAGE_OWNERS_MAX : STORAGE_RECORDS_MAX;
     for (size_t i = 0; i < m->records_count; i++)
         m->records[i] = (struct bytes){zeros, OBJECT_RECORD_BYTES_MAX};
 }
@@ -261,7 +271,8 @@ static void fill(struct storage_message *m, enum storage_message_type type,
 /* Receipts that a message of @type may have. */
 static size_t receipts_max(enum storage_message_type type)
 {
-    if (type == STORAGE_RECEIPT || type == STORAGE_DIGESTS)
+    if (type == STORAGE_RECEIPT || type == STORAGE_DIGESTS ||
+        type == STORAGE_OBJECTS)
         return STORAGE_RECEIPTS_BATCH_MAX;
     return type == STORAGE_ACCEPT ? 1 : STORAGE_RECEIPTS_MAX;
 }
@@ -331,6 +342,17 @@ static void lists_at_their_limits(void **state)
     assert_int_equal(decode_list(f, records, 0, one, ""), OK);
     assert_int_equal(decode_list(f, records, 32, one, ""), OK);
     assert_int_equal(decode_list(f, records, 33, one, ""), E_LIMIT);
+
+    static const char objects[] = "a46174676f626a65637473 66637572736f72 40"
+                                  "677265636f726473";
+    static const char none[] = "687265636569707473 80";
+    assert_int_equal(decode_list(f, objects, 0, one, none), OK);
+    assert_int_equal(decode_list(f, objects, 16, one, none), OK);
+    assert_int_equal(decode_list(f, objects, 17, one, none), E_LIMIT);
+    static const char empty[] = "a46174676f626a65637473 66637572736f72 40"
+                                "677265636f726473 80 687265636569707473";
+    assert_int_equal(decode_list(f, empty, 64, one, ""), OK);
+    assert_int_equal(decode_list(f, empty, 65, one, ""), E_LIMIT);
 
     static const char digests[] = "a3617467646967657374736764696765737473";
     static const char no_receipts[] = "687265636569707473 80";
@@ -516,17 +538,19 @@ static void who_answers_what(void **state)
     for (unsigned q = 0; q <= STORAGE_UNKNOWN; q++) {
         enum storage_message_type request = (enum storage_message_type)q;
         assert_int_equal(storage_is_request(request),
-                         q <= STORAGE_MINE || q == STORAGE_UNKNOWN);
+                         q <= STORAGE_ABOUT || q == STORAGE_UNKNOWN);
         for (unsigned a = 0; a <= STORAGE_UNKNOWN; a++)
             pairs += storage_answers(request, (enum storage_message_type)a);
         assert_int_equal(storage_answers(request, STORAGE_REFUSE),
                          storage_is_request(request));
     }
-    /* Ten requests have an answer and a refusal, an unknown one the latter. */
-    assert_int_equal(pairs, 21);
+    /* Eleven requests have an answer and a refusal, an unknown one the latter.
+     */
+    assert_int_equal(pairs, 23);
     assert_true(storage_answers(STORAGE_OFFER, STORAGE_ACCEPT));
     assert_true(storage_answers(STORAGE_AUDIT, STORAGE_DIGESTS));
     assert_true(storage_answers(STORAGE_MINE, STORAGE_RECORDS));
+    assert_true(storage_answers(STORAGE_ABOUT, STORAGE_OBJECTS));
     assert_false(storage_answers(STORAGE_AUDIT, STORAGE_OK));
     assert_false(storage_answers(STORAGE_UNKNOWN, STORAGE_UNKNOWN));
     assert_string_equal(storage_message_name(STORAGE_UNKNOWN), "unknown");

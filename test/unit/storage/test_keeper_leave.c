@@ -1,0 +1,115 @@
+/*
+ * A holder that hands over.  Goal: it ends only when others have what it held,
+ * takes nothing meanwhile, and goes on as before when it is stopped; what a
+ * banned owner wants is refused, whoever offers it.  Method: a small network of
+ * keepers in virtual time.
+ */
+#include "keeper_net.h"
+#include "storage/message.h"
+
+enum { OWNER = 0, SETTLE_MS = 20 * 1000 };
+
+static uint64_t leave(struct net *n, size_t node)
+{
+    uint64_t job = 0;
+
+    assert_int_equal(keeper_leave(n->nodes[node].keeper, net_now(n), &job), OK);
+    net_drain(n, node);
+    return job;
+}
+
+static void stay(struct net *n, size_t node)
+{
+    keeper_stay(n->nodes[node].keeper, net_now(n));
+    net_drain(n, node);
+}
+
+/* The owner and two holders: nobody can take over. */
+static void without_others_it_waits(void **state)
+{
+    (void)state;
+    struct net *n = net_new(1, 3);
+    uint64_t job = 0;
+    net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 2);
+    net_run(n, SETTLE_MS);
+    n->nodes[1].done_job = 0;
+    (void)leave(n, 1);
+    assert_int_equal(keeper_leave(n->nodes[1].keeper, net_now(n), &job),
+                     E_AGAIN);
+    net_run(n, UINT64_C(10) * NET_GRACE_MS);
+    assert_int_equal(n->nodes[1].done_job, 0);
+    assert_true(n->nodes[1].kept[0]);
+    assert_int_equal(net_status(n, OWNER, 0).copies_stored, 2);
+    /* Nothing else is taken: there is one that could. */
+    net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 2);
+    net_run(n, SETTLE_MS);
+    assert_false(n->nodes[1].kept[1]);
+    assert_int_equal(net_status(n, OWNER, 1).copies_stored, 1);
+    /* Stopped, it keeps what it had and takes again. */
+    stay(n, 1);
+    net_run(n, UINT64_C(10) * NET_GRACE_MS);
+    assert_true(n->nodes[1].kept[0]);
+    assert_true(n->nodes[1].kept[1]);
+    assert_int_equal(net_status(n, OWNER, 1).copies_stored, 2);
+    net_free(n);
+}
+
+static void stopped_in_the_middle(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct net *n = net_new(seed, 6);
+        n->wanted = 3;
+        for (size_t i = 0; i < 4; i++)
+            net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 3);
+        net_run(n, SETTLE_MS);
+        size_t leaver = net_holder(n, OWNER, 0, 1);
+        (void)leave(n, leaver);
+        net_run(n, seed * 100); /* some were handed over, some were not */
+        stay(n, leaver);
+        net_run(n, UINT64_C(5) * NET_GRACE_MS);
+        for (size_t i = 0; i < 4; i++)
+            assert_int_equal(net_holders(n, OWNER, i), 3);
+        n->nodes[leaver].done_job = 0;
+        uint64_t job = leave(n, leaver);
+        net_run(n, UINT64_C(20) * 1000);
+        assert_int_equal(n->nodes[leaver].done_job, job);
+        for (size_t i = 0; i < 4; i++)
+            assert_false(n->nodes[leaver].kept[i]);
+        net_free(n);
+    }
+}
+
+/* Node 1 has banned the owner: it takes nothing of it from anybody. */
+static void a_banned_owner_gets_no_room(void **state)
+{
+    (void)state;
+    struct net *n = net_new(4, 4);
+    struct net_node *shy = &n->nodes[1];
+    keeper_on_ban(shy->keeper, &n->nodes[OWNER].id, true, net_now(n));
+    keeper_on_ban(shy->keeper, &n->nodes[OWNER].id, true, net_now(n));
+    net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 2);
+    net_run(n, SETTLE_MS);
+    assert_false(shy->kept[0]);
+    assert_int_equal(net_status(n, OWNER, 0).copies_stored, 2);
+    net_kill(n, net_holder(n, OWNER, 0, 0));
+    net_run(n, UINT64_C(4) * NET_GRACE_MS);
+    assert_false(shy->kept[0]);
+    assert_true(keeper_get_stats(shy->keeper).offers_refused > 0 ||
+                n->nodes[OWNER].refused != NULL);
+    keeper_on_ban(shy->keeper, &n->nodes[OWNER].id, false, net_now(n));
+    net_run(n, UINT64_C(10) * NET_GRACE_MS);
+    assert_true(shy->kept[0]);
+    net_free(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(without_others_it_waits, net_teardown),
+        cmocka_unit_test_teardown(stopped_in_the_middle, net_teardown),
+        cmocka_unit_test_teardown(a_banned_owner_gets_no_room, net_teardown),
+    };
+    net_filter();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
