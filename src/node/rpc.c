@@ -409,7 +409,8 @@ static void keep(struct rpc_stream *s, struct bytes in)
         s->in = mem_resize(s->in, room, 1);
         s->in_max = room;
     }
-    memcpy(s->in + s->in_len, in.p, in.len);
+    if (in.len > 0)
+        memcpy(s->in + s->in_len, in.p, in.len);
     s->in_len += in.len;
 }
 
@@ -530,7 +531,12 @@ static void read_answer(struct rpc_stream *s, struct mtime now)
     slice_release(&c->frame);
     c->stream = NULL;
     touch(s, now);
-    release_stream(s);
+    if (s->in_len > 0) { /* what follows an answer nobody asked for */
+        s->call = NULL;
+        stream_reset(s, SWARM_RESET_VIOLATION);
+    } else {
+        release_stream(s);
+    }
     set_timer(r);
     tell(c, OK, buf_bytes(copy), now);
     buf_unref(copy);
