@@ -20,6 +20,16 @@ struct objects_asked {
     uint64_t rpc_id;
 };
 
+static uint64_t group_of(const struct multiaddr *remote)
+{
+    struct ma_ip ip;
+    uint16_t port;
+
+    if (multiaddr_get_tcp(remote, &ip, &port) != OK)
+        return 0;
+    return ma_ip_group(&ip);
+}
+
 void objects_on_request(void *user, uint64_t id, const struct peer_id *peer,
                         const struct multiaddr *remote, struct bytes in,
                         struct mtime now)
@@ -27,13 +37,17 @@ void objects_on_request(void *user, uint64_t id, const struct peer_id *peer,
     struct objects *o = user;
     uint64_t keeper_id = 0;
 
-    (void)remote;
+    keeper_on_asker(o->keeper, peer, group_of(remote), objects_now(o, now));
     enum err err =
         keeper_serve(o->keeper, peer, in, objects_now(o, now), &keeper_id);
     objects_touch(o);
     if (err != OK) {
+        bool is_rate = err == E_AGAIN || err == E_NOSPACE;
         rpc_refuse(o->rpc, id,
-                   err == E_AGAIN ? RPC_REFUSE_RATE : RPC_REFUSE_VIOLATION);
+                   is_rate ? RPC_REFUSE_RATE : RPC_REFUSE_VIOLATION);
+        if (err == E_AGAIN && node_peering(o->node) != NULL)
+            peering_event(node_peering(o->node), peer, QUALITY_FAULT,
+                          OBJECTS_FLOOD_SEVERITY, now);
         return;
     }
     struct objects_asked *a = mem_alloc(sizeof(*a));

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/config.h"
 #include "env/env.h"
 #include "env/pool.h"
 #include "ipld/block.h"
@@ -145,6 +146,33 @@ static void digest_run(struct pool_job *job)
 static void digest_read(struct store_get_op *get, enum err err,
                         struct block *block, struct mtime now);
 
+/* The block may have been asked for before: its digest is known then. */
+static bool is_repeated(struct objects_digest *d)
+{
+    for (size_t i = 0; i < d->at; i++) {
+        if (!cid_eq(&d->cids[i], &d->cids[d->at]))
+            continue;
+        d->digests[d->at] = d->digests[i];
+        return true;
+    }
+    return false;
+}
+
+/* An audit tells no more than bitswap does: see exchange.c. */
+static bool is_hidden(const struct objects_digest *d)
+{
+    const struct objects *o = d->objects;
+    struct store_stat stat;
+    struct peer_id self;
+
+    if (config_get_bool(node_settings(o->node), CONFIG_STORAGE_SERVE_CACHE))
+        return false;
+    self = privkey_peer_id(node_key(o->node));
+    return peer_id_eq(&d->question.holder, &self) && /* else we ask */
+           store_stat(node_store(o->node), &d->cids[d->at].hash, &stat) == OK &&
+           !stat.keep && !stat.counted;
+}
+
 /* What is not here, or is damaged, has no digest.  Return: false: all blocks
  * were looked at, or nobody waits. */
 static bool digest_step(struct objects_digest *d)
@@ -153,6 +181,10 @@ static bool digest_step(struct objects_digest *d)
 
     while (o != NULL && d->at < d->count) {
         struct clock *clock = o->env->clock;
+        if (is_repeated(d) || is_hidden(d)) {
+            d->at++;
+            continue;
+        }
         d->get = (struct store_get_op){.done = digest_read};
         enum err err = store_get(node_store(o->node), &d->get, &d->cids[d->at]);
         if (err == OK)

@@ -32,6 +32,7 @@ enum {
     OBJECTS_NEW_MS = 10 * 1000,  /* so long a connection is a new one */
     OBJECTS_PULL_STILL_MS = 60 * 1000, /* a pull without a block ends */
     OBJECTS_STREAMS_MAX = 32,          /* inbound, of one connection */
+    OBJECTS_FLOOD_SEVERITY = 4, /* of a stream that ends for asking too much */
 };
 
 struct objects {

@@ -184,7 +184,9 @@ static void init_lists(struct keeper *k)
     for (size_t i = 0; i < KEEPER_QUEUES; i++)
         list_init(&k->queues[i]);
     list_init(&k->starved);
+    list_init(&k->askers);
     list_init(&k->pulls);
+    list_init(&k->pulls_running);
     list_init(&k->verifies);
     list_init(&k->outputs);
 }

@@ -295,12 +295,20 @@ bool keeper_on_asked(struct keeper *k, const struct peer_id *peer,
                      const struct cid *cid, struct keeper_now now);
 
 /**
+ * keeper_on_asker - @peer is about to ask, keeper_serve() follows.
+ * @group: as in keeper_on_peer(); a peer need not be one of those.
+ */
+void keeper_on_asker(struct keeper *k, const struct peer_id *peer,
+                     uint64_t group, struct keeper_now now);
+
+/**
  * keeper_serve - @peer sent a request.
  * @message: one message, without its length; borrowed for this call.
  * @ret_id: of the KEEPER_REPLY that follows, now or later.
  *
  * Return: OK; E_MALFORMED and its like for bytes that are no request, E_AGAIN
- * when @peer asks too much: close the stream, no reply follows.
+ * when @peer asks too much, E_NOSPACE when there are too many peers: close the
+ * stream, no reply follows.
  */
 MUST_USE enum err keeper_serve(struct keeper *k, const struct peer_id *peer,
                                struct bytes message, struct keeper_now now,

@@ -15,8 +15,17 @@
  */
 
 enum {
-    OWNER_SHARE = 8, /* one owner gets an eighth of the offer */
-    GROUP_SHARE = 4, /* those of one IP group a quarter */
+    OWNER_SHARE = 8,     /* one owner gets an eighth of the offer */
+    GROUP_SHARE = 4,     /* those of one IP group a quarter */
+    COUNT_MIN = 64,      /* but so many objects, where few are taken at all */
+    PULL_TURN_MS = 5000, /* standing still for so long, others go first */
+};
+
+/* What the owners of one IP group have here. */
+struct owned {
+    uint64_t bytes;
+    uint64_t objects;
+    uint64_t owners;
 };
 
 /* The group that the owner's bytes are counted to. */
@@ -26,16 +35,19 @@ static uint64_t group_of(const struct keeper_peer *owner,
     return owner->group != 0 ? owner->group : from->group;
 }
 
-static uint64_t group_bytes(const struct keeper *k, uint64_t group)
+static struct owned owned_by_group(const struct keeper *k, uint64_t group)
 {
-    uint64_t bytes = 0;
+    struct owned sum = {0};
     map_for_each (it, &k->peers) {
         const struct keeper_peer *p =
             container_of(it, struct keeper_peer, node);
-        if (p->owned_group == group)
-            bytes += p->owned_bytes;
+        if (p->owned_group != group || p->owned_objects == 0)
+            continue;
+        sum.bytes += p->owned_bytes;
+        sum.objects += p->owned_objects;
+        sum.owners++;
     }
-    return bytes;
+    return sum;
 }
 
 /* Room for @more bytes of @all, of which @used are taken. */
@@ -54,32 +66,94 @@ static bool is_crowded(const struct keeper *k, const struct cid *root)
     return count >= KEEPER_ROOT_OWNERS_MAX;
 }
 
+/* What of @all that can be counted one of @share gets. */
+static uint64_t count_share(uint64_t all, uint64_t share)
+{
+    return all / share > COUNT_MIN ? all / share : COUNT_MIN;
+}
+
+/* Whether @owner may have @more bytes here; OTHER means yes. */
+static enum storage_reason no_room(const struct keeper *k,
+                                   const struct keeper_peer *owner,
+                                   uint64_t group, uint64_t more)
+{
+    uint64_t offer = k->config.offer_bytes;
+    if (!fits(offer, k->promised_bytes, more))
+        return STORAGE_REASON_SPACE;
+    if (!fits(offer / OWNER_SHARE, owner->owned_bytes, more))
+        return STORAGE_REASON_QUOTA;
+    if (group != 0 &&
+        !fits(offer / GROUP_SHARE, owned_by_group(k, group).bytes, more))
+        return STORAGE_REASON_QUOTA;
+    return STORAGE_REASON_OTHER;
+}
+
+/*
+ * Whether @owner has too many objects here, whatever their size.  A key costs
+ * nothing, so those of one IP group are counted together, and the owners too:
+ * each takes a place among the peers.
+ */
+static bool has_too_many(const struct keeper *k,
+                         const struct keeper_peer *owner, uint64_t group)
+{
+    uint64_t all = k->config.objects_max;
+    if (!fits(count_share(all, OWNER_SHARE), owner->owned_objects, 1))
+        return true;
+    if (group == 0)
+        return false;
+    struct owned sum = owned_by_group(k, group);
+    if (!fits(count_share(all, GROUP_SHARE), sum.objects, 1))
+        return true;
+    return owner->owned_objects == 0 &&
+           !fits(count_share(k->config.peers_max, OWNER_SHARE), sum.owners, 1);
+}
+
+/* The IP group that pulls of @o are counted to; 0: unknown. */
+static uint64_t pull_group(const struct keeper *k,
+                           const struct keeper_object *o)
+{
+    return keeper_owner_peer(k, o)->owned_group;
+}
+
+/* Whether as many pulls of @from or of its group wait as may. */
+static bool waits_for_many(const struct keeper *k,
+                           const struct keeper_peer *from, uint64_t group)
+{
+    size_t of_placer = 0;
+    size_t of_group = 0;
+    list_for_each (link, &k->pulls) {
+        const struct keeper_work *w =
+            container_of(link, struct keeper_work, pulling);
+        of_placer += w->placer == from;
+        of_group += group != 0 && pull_group(k, w->object) == group;
+    }
+    return of_placer >= KEEPER_PLACER_WAITS_MAX ||
+           of_group >= KEEPER_GROUP_WAITS_MAX;
+}
+
 /* Whether @contract may be taken; OTHER means yes. */
 static enum storage_reason why_not(struct keeper *k,
                                    const struct keeper_peer *from,
                                    const struct keeper_peer *owner,
                                    const struct checked_object *contract)
 {
-    uint64_t offer = k->config.offer_bytes;
     uint64_t size = contract->record.size_bytes;
     uint64_t group = group_of(owner, from);
     if (k->leave_job != 0)
         return STORAGE_REASON_LEAVING;
     if (owner->banned)
         return STORAGE_REASON_BANNED;
-    if (offer == 0)
+    if (k->config.offer_bytes == 0)
         return STORAGE_REASON_POLICY;
     if (size > k->config.size_max)
         return STORAGE_REASON_SIZE;
-    if (!fits(offer, k->promised_bytes, size) ||
-        k->objects.count >= k->config.objects_max)
+    if (k->objects.count >= k->config.objects_max)
         return STORAGE_REASON_SPACE;
-    if (is_crowded(k, &contract->record.root) ||
-        !fits(offer / OWNER_SHARE, owner->owned_bytes, size))
+    if (is_crowded(k, &contract->record.root) || has_too_many(k, owner, group))
         return STORAGE_REASON_QUOTA;
-    if (group != 0 && !fits(offer / GROUP_SHARE, group_bytes(k, group), size))
-        return STORAGE_REASON_QUOTA;
-    return STORAGE_REASON_OTHER;
+    if (waits_for_many(k, from, group))
+        return STORAGE_REASON_BUSY;
+    return no_room(k, owner, group, size);
 }
 
 static void set_placer(struct keeper *k, struct keeper_object *o,
@@ -126,13 +200,23 @@ static void revive(struct keeper *k, struct keeper_object *o,
     assert(keeper_self(o) != NULL); /* a tombstone has no copies */
 }
 
+/* A quarter of the peers' table is for those who come themselves. */
+static struct keeper_peer *
+new_owner(struct keeper *k, const uint8_t key[static OBJECT_OWNER_BYTES])
+{
+    uint32_t most = k->config.peers_max - k->config.peers_max / 4;
+    if (k->peers.count >= most)
+        return keeper_owner_find(k, key);
+    return keeper_owner_get(k, key);
+}
+
 static void take_new(struct keeper *k, struct keeper_peer *from, uint64_t id,
                      const struct checked_object *contract)
 {
     const struct object_record *record = &contract->record;
     struct keeper_object *o =
         keeper_object_find(k, &record->root, record->owner);
-    struct keeper_peer *owner = keeper_owner_get(k, record->owner);
+    struct keeper_peer *owner = new_owner(k, record->owner);
     if (owner == NULL) {
         keeper_refuse(k, id, STORAGE_REASON_BUSY, NULL);
         return;
@@ -172,9 +256,14 @@ static void offer_known(struct keeper *k, struct keeper_object *o,
     }
     uint64_t old_bytes = o->size_bytes;
     uint64_t bytes = contract->record.size_bytes;
-    if (bytes > old_bytes &&
-        !fits(k->config.offer_bytes, k->promised_bytes, bytes - old_bytes)) {
-        keeper_refuse(k, id, STORAGE_REASON_SPACE, NULL);
+    struct keeper_peer *owner = keeper_owner_peer(k, o);
+    enum storage_reason reason = STORAGE_REASON_OTHER;
+    if (bytes > k->config.size_max)
+        reason = STORAGE_REASON_SIZE;
+    else if (bytes > old_bytes)
+        reason = no_room(k, owner, owner->owned_group, bytes - old_bytes);
+    if (reason != STORAGE_REASON_OTHER) {
+        keeper_refuse(k, id, reason, NULL);
         return;
     }
     if (!is_same)
@@ -340,14 +429,60 @@ static size_t pull_sources(struct keeper *k, const struct keeper_object *o,
     return count;
 }
 
+/*
+ * How many pulls run that were placed like @w, to be compared; UINT32_MAX: as
+ * many as may.  Of what runs at a time one placer has a half and one IP group
+ * three quarters, so that offers of what cannot be had do not keep others
+ * waiting.
+ */
+static uint32_t pulls_like(const struct keeper *k, const struct keeper_work *w)
+{
+    uint32_t all = k->config.pulls_max;
+    uint64_t group = pull_group(k, w->object);
+    uint32_t of_placer = 0;
+    uint32_t of_group = 0;
+    list_for_each (link, &k->pulls_running) {
+        const struct keeper_work *other =
+            container_of(link, struct keeper_work, pulling);
+        of_placer += w->placer != NULL && other->placer == w->placer;
+        of_group += group != 0 && pull_group(k, other->object) == group;
+    }
+    if (of_placer >= all - all / 2 || of_group >= all - all / 4)
+        return UINT32_MAX;
+    uint32_t had_turn = w->still_ms > 0 ? 1 : 0;
+    return (had_turn * (all + 1) + of_placer) * (all + 1) + of_group;
+}
+
+/* What did not stand still yet goes first, then whose placer, then whose group
+ * has least, then the oldest. */
+static struct keeper_work *next_pull(const struct keeper *k)
+{
+    struct keeper_work *best = NULL;
+    uint32_t least = UINT32_MAX;
+    if (k->pulls_count >= k->config.pulls_max)
+        return NULL;
+    list_for_each (link, &k->pulls) {
+        struct keeper_work *w = container_of(link, struct keeper_work, pulling);
+        uint32_t like = pulls_like(k, w);
+        if (like >= least)
+            continue;
+        best = w;
+        least = like;
+        if (like == 0)
+            break;
+    }
+    return best;
+}
+
 void keeper_pull_next(struct keeper *k)
 {
-    while (k->pulls_count < k->config.pulls_max && !list_empty(&k->pulls)) {
-        struct list *link = list_first(&k->pulls);
-        list_remove(link);
-        struct keeper_work *w = container_of(link, struct keeper_work, pulling);
+    struct keeper_work *w = NULL;
+    while ((w = next_pull(k)) != NULL) {
         struct keeper_object *o = w->object;
+        list_remove(&w->pulling);
+        list_add_tail(&k->pulls_running, &w->pulling);
         w->pull = keeper_task_new(k, KEEPER_TASK_PULL, o, NULL);
+        w->turn_at = k->now.mono;
         w->pulled_at = k->now.mono;
         w->pulled_bytes = 0;
         w->pulled_blocks = 0;
@@ -360,7 +495,7 @@ void keeper_pull_next(struct keeper *k)
         out->peers =
             mem_zalloc((size_t)o->copies_count + 1, sizeof(*out->peers));
         out->peers_count = pull_sources(k, o, out->peers);
-        keeper_wake(k, o, keeper_after(k, k->config.pull_ms));
+        keeper_wake(k, o, keeper_after(k, PULL_TURN_MS));
     }
 }
 
@@ -393,6 +528,7 @@ static void pull_failed(struct keeper *k, struct keeper_object *o, enum err err)
     if (keeper_look(o)->mending) {
         keeper_work(o)->mending =
             false; /* the next audit that finds it asks again */
+        keeper_work(o)->still_ms = 0;
         return;
     }
     if (keeper_look(o)->placer != NULL)
@@ -422,6 +558,8 @@ void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
     struct keeper_object *o = t->object;
     assert(o != NULL && keeper_look(o)->pull == t); /* else it was cancelled */
     keeper_work(o)->pull = NULL;
+    list_remove(&keeper_work(o)->pulling);
+    keeper_work(o)->still_ms = 0;
     k->pulls_count--;
     keeper_task_free(k, t);
     if (err == OK && !keeper_is_release(o) &&
@@ -546,15 +684,44 @@ void keeper_let_go(struct keeper *k, struct keeper_object *o,
     keeper_object_free(k, o);
 }
 
+/* How long it stood still in the turns before this one, in which nothing came
+ * either. */
+static uint32_t still_before_ms(const struct keeper_work *w)
+{
+    return w->pulled_at.ns == w->turn_at.ns ? w->still_ms : 0;
+}
+
+/* A pull that stands still lets those go first who wait, and then goes on. */
+static void give_turn(struct keeper *k, struct keeper_object *o,
+                      struct mtime until)
+{
+    struct keeper_work *w = keeper_work(o);
+    struct mtime turn = mtime_add_ms(w->pulled_at, PULL_TURN_MS);
+    if (!mtime_reached(k->now.mono, turn)) {
+        keeper_wake(k, o, mtime_min(turn, until));
+        return;
+    }
+    if (list_empty(&k->pulls)) {
+        keeper_wake(k, o, mtime_min(keeper_after(k, PULL_TURN_MS), until));
+        return;
+    }
+    w->still_ms = still_before_ms(w) +
+                  (uint32_t)mtime_ms_since(w->pulled_at, k->now.mono);
+    cancel_pull(k, o);
+    begin_pull(k, o);
+}
+
 /* The pull stands still, or nobody keeps the record any more. */
 static bool check_pull(struct keeper *k, struct keeper_object *o)
 {
     if (keeper_look(o)->pull == NULL)
         return true;
-    struct mtime until =
-        mtime_add_ms(keeper_look(o)->pulled_at, k->config.pull_ms);
+    uint32_t before_ms = still_before_ms(keeper_look(o));
+    uint32_t left_ms =
+        k->config.pull_ms > before_ms ? k->config.pull_ms - before_ms : 0;
+    struct mtime until = mtime_add_ms(keeper_look(o)->pulled_at, left_ms);
     if (!mtime_reached(k->now.mono, until)) {
-        keeper_wake(k, o, until);
+        give_turn(k, o, until);
         return true;
     }
     bool is_mending = keeper_look(o)->mending;

@@ -95,7 +95,7 @@ static void take_receipt(struct keeper *k, struct keeper_object *o,
     struct keeper_copy *c = keeper_copy_find(o, &receipt->holder);
     bool is_new = c == NULL;
     if (is_new) {
-        struct keeper_peer *peer = keeper_peer_get(k, &receipt->holder);
+        struct keeper_peer *peer = keeper_peer_learn(k, &receipt->holder);
         c = peer == NULL ? NULL
                          : keeper_copy_add(k, o, peer, KEEPER_HOLDER_STORED);
         if (c == NULL) {
@@ -125,6 +125,12 @@ static void take_receipt(struct keeper *k, struct keeper_object *o,
     keeper_row_change(k, o);
 }
 
+/* What comes with these is of the one who answers, and of nobody else. */
+static bool speaks_for_itself(const struct keeper *k)
+{
+    return k->in->type == STORAGE_ACCEPT || k->in->type == STORAGE_DIGESTS;
+}
+
 static void merge_receipt(struct keeper *k, struct keeper_object *o,
                           struct bytes encoded, struct keeper_peer *from)
 {
@@ -133,6 +139,10 @@ static void merge_receipt(struct keeper *k, struct keeper_object *o,
     enum err err = receipt_decode(encoded, receipt);
     if (err != OK) {
         keeper_bad_peer(k, from, err);
+        return;
+    }
+    if (speaks_for_itself(k) && !peer_id_eq(&receipt->holder, &from->id)) {
+        keeper_bad_peer(k, from, E_MISMATCH);
         return;
     }
     if (o == NULL)

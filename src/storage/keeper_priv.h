@@ -36,6 +36,8 @@ enum {
     KEEPER_PAST_HASHES = 3,            /* of older records that receipts name */
     KEEPER_SLOT_NONE = 255,            /* no copy */
     KEEPER_ROOT_OWNERS_MAX = 256,      /* objects of one root that are held */
+    KEEPER_PLACER_WAITS_MAX = 128,     /* pulls that wait, of one placer */
+    KEEPER_GROUP_WAITS_MAX = 512,      /* and of one IP group */
 };
 
 /** struct keeper_peer - another node, or ourselves. */
@@ -56,10 +58,12 @@ struct keeper_peer {
     uint32_t serving;
     uint64_t tokens_ms; /* credit for requests, in ms of the rate */
     struct mtime tokens_at;
+    struct list asking;       /* of keeper.askers, with a reference */
     struct mtime quiet_until; /* no tells before, since one failed */
     struct mtime hurried_at;  /* its copies' audits were last brought forward */
     uint64_t phase_ns;        /* of its audit slots */
     uint64_t owned_bytes;     /* promised to it as an owner */
+    uint32_t owned_objects;   /* of it as an owner, tombstones too */
     uint64_t owned_group;     /* IP group that they are counted to */
     struct keeper_timer timer;
 };
@@ -163,7 +167,7 @@ struct keeper_work {
     struct keeper_object *object;
     struct list queue;   /* of keeper.queues */
     struct list starved; /* of keeper.starved: no candidates */
-    struct list pulling; /* of keeper.pulls */
+    struct list pulling; /* of keeper.pulls, then of keeper.pulls_running */
     struct list tasks;
     struct list chores;
 
@@ -178,6 +182,8 @@ struct keeper_work {
     uint32_t held_generation; /* of the row that says HELD first */
     struct keeper_task *pull;
     struct mtime pulled_at; /* last progress of the pull */
+    struct mtime turn_at;   /* when the pull began, or went on */
+    uint32_t still_ms;      /* it stood still in the turns before */
     uint64_t pulled_bytes;  /* so far */
     uint64_t pulled_blocks;
 
@@ -339,7 +345,9 @@ struct keeper {
     size_t dirty_next;
     struct list queues[KEEPER_QUEUES];
     struct list starved;
-    struct list pulls; /* objects that wait for a pull */
+    struct list askers; /* peers that asked lately, the latest last */
+    struct list pulls;  /* objects that wait for a pull */
+    struct list pulls_running;
     struct list verifies;
     struct list outputs;
     struct keeper_heap heap;
@@ -423,9 +431,21 @@ uint32_t keeper_unix_32(const struct keeper *k);
  */
 struct keeper_peer *keeper_peer_get(struct keeper *k, const struct peer_id *id);
 
+/** keeper_peer_learn - as keeper_peer_get(), of whom others tell only.
+ *
+ * Return: NULL when the rest of the table is for those who come themselves.
+ */
+struct keeper_peer *keeper_peer_learn(struct keeper *k,
+                                      const struct peer_id *id);
+
 /** keeper_peer_find - the peer @id, or NULL. */
 struct keeper_peer *keeper_peer_find(const struct keeper *k,
                                      const struct peer_id *id);
+
+/** keeper_owner_find - the peer of an owner's key, or NULL. */
+struct keeper_peer *
+keeper_owner_find(const struct keeper *k,
+                  const uint8_t key[static OBJECT_OWNER_BYTES]);
 
 /** keeper_owner_get - the peer of an owner's key; NULL: too many peers. */
 struct keeper_peer *

@@ -15,6 +15,7 @@ enum {
     SERVE_SAVED_MS = 2000, /* credit of a peer that asked nothing */
     SERVE_DEBT_MS = 2000,  /* refused up to here, dropped beyond */
     CURSOR_BYTES = 8,
+    SERVE_ITEMS = 16, /* of an audit, which cost as much as a request */
 };
 
 /* Whether @p may ask: more than 0 answered, 0 refused, below 0 dropped. */
@@ -30,6 +31,52 @@ static int take_token(struct keeper *k, struct keeper_peer *p)
         return -1;
     p->tokens_ms -= cost;
     return p->tokens_ms < SERVE_DEBT_MS ? 0 : 1;
+}
+
+/*
+ * Who asks is remembered until all its credit is back, and a table of them has
+ * an end: else who holds nothing here would begin anew with each request.
+ */
+static void remember(struct keeper *k, struct keeper_peer *p)
+{
+    uint64_t all = SERVE_DEBT_MS + SERVE_SAVED_MS;
+    if (list_empty(&p->asking))
+        keeper_peer_ref(p);
+    list_remove(&p->asking);
+    list_add_tail(&k->askers, &p->asking);
+    for (;;) {
+        struct keeper_peer *oldest =
+            container_of(list_first(&k->askers), struct keeper_peer, asking);
+        if (oldest == p || mtime_ms_since(oldest->tokens_at, k->now.mono) < all)
+            return;
+        list_remove(&oldest->asking);
+        keeper_peer_unref(k, oldest);
+    }
+}
+
+void keeper_on_asker(struct keeper *k, const struct peer_id *peer,
+                     uint64_t group, struct keeper_now now)
+{
+    k->now = now;
+    struct keeper_peer *p = keeper_peer_get(k, peer);
+    if (p == NULL)
+        return;
+    if (group != 0)
+        p->group = group;
+    remember(k, p);
+}
+
+/*
+ * Pay for @more requests beside this one.  Who cannot is refused; that it asked
+ * counts no more than any request does.
+ */
+static bool pay_more(const struct keeper *k, struct keeper_peer *p, size_t more)
+{
+    uint64_t cost = more * 1000 / k->config.serves_per_s;
+    if (p->tokens_ms < SERVE_DEBT_MS + cost)
+        return false;
+    p->tokens_ms -= cost;
+    return true;
 }
 
 static enum storage_state state_of(const struct keeper_object *o)
@@ -162,7 +209,8 @@ static bool is_here(struct keeper *k, const struct cid *root,
 static void serve_audit(struct keeper *k, struct keeper_peer *from, uint64_t id)
 {
     const struct storage_message *m = k->in;
-    if (from->serving >= KEEPER_PEER_SERVING_MAX) {
+    if (from->serving >= KEEPER_PEER_SERVING_MAX ||
+        !pay_more(k, from, m->items_count / SERVE_ITEMS)) {
         keeper_refuse(k, id, STORAGE_REASON_BUSY, NULL);
         return;
     }
@@ -214,11 +262,24 @@ static void renew_receipts(struct keeper *k, const struct cid *root)
     }
 }
 
-static void mend_root(struct keeper *k, const struct cid *root)
+/*
+ * Only who shares the object may have it looked through: an auditor may name
+ * any block, also one that is not of it.
+ */
+static bool is_fellow(const struct keeper *k, const struct keeper_object *o,
+                      const struct keeper_peer *peer)
+{
+    return keeper_owner_peer(k, o) == peer ||
+           keeper_copy_find(o, &peer->id) != NULL;
+}
+
+static void mend_root(struct keeper *k, const struct cid *root,
+                      const struct keeper_peer *auditor)
 {
     for (struct keeper_object *o = keeper_index_root(&k->objects, root);
          o != NULL; o = keeper_index_same(o)) {
-        if (o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD)
+        if (o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD &&
+            is_fellow(k, o, auditor))
             keeper_mend(k, o);
     }
 }
@@ -235,7 +296,7 @@ static void answer_audit(struct keeper *k, const struct keeper_task *t,
         if (digests[i].present)
             renew_receipts(k, &t->roots[i]);
         else
-            mend_root(k, &t->roots[i]);
+            mend_root(k, &t->roots[i], t->peer);
     }
     k->stats.audits_served++;
     keeper_answer(k, t->began.ns);
@@ -263,7 +324,8 @@ static void serve_fetchback(struct keeper *k, struct keeper_peer *from,
 {
     const struct storage_message *m = k->in;
     if (from->serving >= KEEPER_PEER_SERVING_MAX ||
-        k->fetchbacks_count >= KEEPER_FETCHBACKS_MAX) {
+        k->fetchbacks_count >= KEEPER_FETCHBACKS_MAX ||
+        !pay_more(k, from, m->cids_count - 1)) {
         keeper_refuse(k, id, STORAGE_REASON_BUSY, NULL);
         return;
     }
@@ -314,26 +376,27 @@ void keeper_on_fetched(struct keeper *k, uint64_t id, enum err err,
     keeper_settle(k);
 }
 
-static bool is_of_owner(const struct keeper *k, const struct keeper_object *o,
-                        const uint8_t owner[static OBJECT_OWNER_BYTES])
+static bool is_listed(const struct keeper_copy *c,
+                      const struct keeper_object *o)
 {
-    return o->role == KEEPER_HOLDER && o->phase != KEEPER_PHASE_TOMB &&
-           o->phase != KEEPER_PHASE_RELEASING &&
-           memcmp(keeper_owner(k, o), owner, OBJECT_OWNER_BYTES) == 0;
+    return c->is_owner && o->role == KEEPER_HOLDER &&
+           o->phase != KEEPER_PHASE_TOMB && o->phase != KEEPER_PHASE_RELEASING;
 }
 
-static void put_records(struct keeper *k, uint64_t after, uint8_t *cursor)
+/* The objects of an owner are in the list of its peer by age, like the ids. */
+static void put_records(struct keeper *k, const struct keeper_peer *owner,
+                        uint64_t after, uint8_t *cursor)
 {
-    static const size_t room = STORAGE_RECORDS_MAX;
     struct storage_message *m = k->out;
     uint64_t last = 0;
     size_t used = 0;
-    const struct keeper_object *o = NULL;
-    for (; (o = keeper_index_after(&k->objects, after)) != NULL;
-         after = o->id) {
-        if (!is_of_owner(k, o, k->in->owner))
+    list_for_each (link, &owner->copies) {
+        const struct keeper_copy *c =
+            container_of(link, struct keeper_copy, of_peer);
+        const struct keeper_object *o = keeper_object_of(c);
+        if (o->id <= after || !is_listed(c, o))
             continue;
-        if (m->records_count == room) {
+        if (m->records_count == STORAGE_RECORDS_MAX) {
             struct wr w = wr_init(cursor, CURSOR_BYTES);
             wr_be64(&w, last);
             m->cursor = (struct bytes){.p = cursor, .len = CURSOR_BYTES};
@@ -376,8 +439,10 @@ static void serve_mine(struct keeper *k, struct keeper_peer *from, uint64_t id)
         }
     }
     uint8_t cursor[CURSOR_BYTES];
+    const struct keeper_peer *owner = keeper_owner_find(k, k->in->owner);
     keeper_out_begin(k, STORAGE_RECORDS, NULL);
-    put_records(k, after, cursor);
+    if (owner != NULL)
+        put_records(k, owner, after, cursor);
     keeper_answer(k, id);
 }
 
@@ -439,8 +504,9 @@ enum err keeper_serve(struct keeper *k, const struct peer_id *peer,
     assert(!peer_id_eq(peer, &k->self->id));
     struct keeper_peer *from = keeper_peer_get(k, peer);
     if (from == NULL)
-        return E_AGAIN;
+        return E_NOSPACE;
     keeper_peer_ref(from);
+    remember(k, from);
     int tokens = take_token(k, from);
     enum err err = tokens < 0 ? E_AGAIN : OK;
     if (err == OK)

@@ -11,6 +11,8 @@
  * a task names an object as long as it is there.
  */
 
+enum { LEARNT_SHARE = 2 }; /* of the table for peers: a half */
+
 struct keeper_peer *keeper_peer_find(const struct keeper *k,
                                      const struct peer_id *id)
 {
@@ -32,11 +34,20 @@ struct keeper_peer *keeper_peer_get(struct keeper *k, const struct peer_id *id)
     list_init(&p->copies);
     list_init(&p->ready);
     list_init(&p->tell);
+    list_init(&p->asking);
     p->tokens_at = k->now.mono;
     p->tokens_ms = UINT32_MAX; /* as much as may be saved */
     p->phase_ns = keeper_random(k, UINT64_C(1000000) * k->config.audit_ms);
     map_put(&k->peers, &p->node, peer_id_bytes(&p->id));
     return p;
+}
+
+struct keeper_peer *keeper_peer_learn(struct keeper *k,
+                                      const struct peer_id *id)
+{
+    if (k->peers.count >= k->config.peers_max / LEARNT_SHARE)
+        return keeper_peer_find(k, id);
+    return keeper_peer_get(k, id);
 }
 
 struct keeper_peer *keeper_peer_ref(struct keeper_peer *p)
@@ -159,6 +170,14 @@ static struct peer_id peer_of_key(const uint8_t key[static OBJECT_OWNER_BYTES])
 }
 
 struct keeper_peer *
+keeper_owner_find(const struct keeper *k,
+                  const uint8_t key[static OBJECT_OWNER_BYTES])
+{
+    struct peer_id id = peer_of_key(key);
+    return keeper_peer_find(k, &id);
+}
+
+struct keeper_peer *
 keeper_owner_get(struct keeper *k, const uint8_t key[static OBJECT_OWNER_BYTES])
 {
     struct peer_id id = peer_of_key(key);
@@ -173,6 +192,7 @@ static void add_owner(struct keeper *k, struct keeper_object *o,
     struct keeper_copy *c = keeper_copy_add(k, o, peer, KEEPER_HOLDER_OFFERED);
     assert(c == keeper_owner_copy(o));
     c->is_owner = true;
+    peer->owned_objects++;
 }
 
 static void add_self(struct keeper *k, struct keeper_object *o)
@@ -245,6 +265,8 @@ void keeper_object_free(struct keeper *k, struct keeper_object *o)
 {
     keeper_promise(k, o, false);
     keeper_count_root(k, o, false);
+    if (o->role == KEEPER_HOLDER)
+        keeper_owner_peer(k, o)->owned_objects--;
     /* While its owner is known yet. */
     keeper_index_remove(&k->objects, o);
     struct keeper_copy *c = NULL;
