@@ -23,7 +23,7 @@
 #include "base/mem.h"
 #include "multiformats/multiaddr.h"
 
-enum { TABLES = 11, FLOOD_MS = 500, SLOW_MAX = 64, LINE_BYTES = 300 };
+enum { TABLES = 16, FLOOD_MS = 500, SLOW_MAX = 64, LINE_BYTES = 300 };
 
 struct options {
     bool limited;
@@ -39,9 +39,12 @@ struct options {
 static struct attacks table(size_t at)
 {
     static struct attacks (*const tables[TABLES])(void) = {
-        attacks_raw,     attacks_noise, attacks_yamux,  attacks_identify,
-        attacks_bitswap, attacks_wants, attacks_many,   attacks_kad,
-        attacks_lookups, attacks_peers, attacks_objects};
+        attacks_raw,          attacks_noise,        attacks_yamux,
+        attacks_identify,     attacks_bitswap,      attacks_wants,
+        attacks_many,         attacks_kad,          attacks_lookups,
+        attacks_peers,        attacks_objects,      attacks_storage,
+        attacks_storage_wire, attacks_storage_dags, attacks_storage_holder,
+        attacks_records};
     return tables[at]();
 }
 

@@ -93,6 +93,11 @@ struct attacks attacks_kad(void);
 struct attacks attacks_lookups(void);
 struct attacks attacks_peers(void);
 struct attacks attacks_objects(void);
+struct attacks attacks_storage(void);
+struct attacks attacks_storage_wire(void);
+struct attacks attacks_storage_dags(void);
+struct attacks attacks_storage_holder(void);
+struct attacks attacks_records(void);
 
 /* Time and chance. */
 
@@ -134,6 +139,7 @@ struct link {
     bool secure;
     bool listens; /* the daemon dialed us */
     bool member;  /* says that it serves KAD and PEERS, at @where */
+    bool keeper;  /* and STORAGE */
     struct multiaddr where;
     struct privkey key;
     struct noise_keypair keys;
@@ -326,16 +332,18 @@ size_t wants_put(const struct bs_entry *entries, size_t count, bool full,
 #define BITSWAP "/ipfs/bitswap/1.2.0"
 #define KAD     "/xmbl/mainnet/kad/1.0.0"
 #define PEERS   "/xmbl/mainnet/peers/1.0.0"
+#define STORAGE "/xmbl/mainnet/storage/1.0.0"
 
 /* Places of names that the daemon may ask us by; those from SERVED_KAD on of
- * members only. */
+ * members only, SERVED_STORAGE of those that keep objects. */
 enum {
     SERVED_IDENTIFY,
     SERVED_PUSH,
     SERVED_PING,
     SERVED_BITSWAP,
     SERVED_KAD,
-    SERVED_PEERS
+    SERVED_PEERS,
+    SERVED_STORAGE
 };
 
 /** link_member - a session of one that serves the DHT and the exchange of

@@ -137,8 +137,11 @@ static void print_where(struct link *l, int fd)
     struct peer_id id = privkey_peer_id(&l->key);
     char text[PEER_ID_TEXT_MAX];
 
+    struct ma_ip ip = {.len = 4, .bytes = {127, 0, 0, 1}};
+
     (void)getsockname(fd, (struct sockaddr *)&at, &len);
     (void)peer_id_format(&id, text);
+    l->where = multiaddr_from_ip_port(&ip, MA_TCP, ntohs(at.sin_port));
     printf("connect /ip4/127.0.0.1/tcp/%u/p2p/%s\n", ntohs(at.sin_port), text);
     (void)fflush(stdout);
 }

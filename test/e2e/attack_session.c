@@ -21,10 +21,13 @@ static const struct bytes served[] = {
     {.p = (const uint8_t *)BITSWAP, .len = sizeof(BITSWAP) - 1},
     {.p = (const uint8_t *)KAD, .len = sizeof(KAD) - 1},
     {.p = (const uint8_t *)PEERS, .len = sizeof(PEERS) - 1},
+    {.p = (const uint8_t *)STORAGE, .len = sizeof(STORAGE) - 1},
 };
 
 static size_t served_count(const struct link *l)
 {
+    if (l->keeper)
+        return SERVED_STORAGE + 1;
     return l->member ? SERVED_PEERS + 1 : SERVED_BITSWAP + 1;
 }
 
@@ -372,7 +375,11 @@ struct channel *channel_open(struct link *l, const char *protocol)
     (void)link_data(l, c->id, room, wr_len(&w));
     while (!l->closed && !c->agreed && !c->rst && now_ms() < end)
         link_pump(l, 20);
-    return c->agreed && !l->closed ? c : NULL;
+    if (c->agreed && !l->closed)
+        return c;
+    if (c->rst)
+        c->id = 0; /* its place is free again */
+    return NULL;
 }
 
 bool channel_send(struct link *l, struct channel *c, const void *p, size_t len)

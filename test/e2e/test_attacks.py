@@ -97,15 +97,16 @@ def rows(limited):
 class Siege:
     """A daemon to be attacked, and an honest node that needs it."""
 
-    def __init__(self, t, program, limited=False):
+    def __init__(self, t, program, limited=False, more=()):
         self.t, self.limited = t, limited
         self.slack = 3 if is_sanitized(program) else 1
         self.victim = Built(t.dir, "victim", program)
         t.defer(self.victim.kill)
         self.victim.ok("init")
         self.victim.start("--set", f"security.limit_loopback="
-                          f"{'true' if limited else 'false'}", seconds=60)
-        self.friend = t.node("friend").start()
+                          f"{'true' if limited else 'false'}", *more,
+                          seconds=60)
+        self.friend = t.node("friend").start(*more)
         self.friend.connect(self.victim)
         self.files = 0
         self.beside = None  # attacks that wait, while they run
@@ -248,7 +249,8 @@ def besiege(t, siege, chosen):
 def attacks_at_every_step(t):
     """Every attack, against a build with sanitizers where there is one."""
     siege = Siege(t, sanitized_program())
-    besiege(t, siege, rows(limited=False))
+    besiege(t, siege, [row for row in rows(limited=False)
+                       if not row.name.startswith("storage_")])
 
 
 @test
@@ -309,7 +311,8 @@ def answers_of_bad_peers(t):
     """Wrong, slow and missing blocks: the file comes from the honest node."""
     siege = Siege(t, sanitized_program())
     chosen = [row for row in rows(limited=False) if row.driven
-              and not row.name.startswith(("lookup_", "status_"))
+              and not row.name.startswith(("lookup_", "status_",
+                                            "holder_", "cache_"))
               and (t.long or not row.slow)]
     count = len(chosen)
     for at in range(count):

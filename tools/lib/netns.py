@@ -78,10 +78,13 @@ class Pair:
         """Run ip on one side."""
         self._run("-n", self.names[side], *args)
 
+    def command(self, side, *argv):
+        """The words that run a program on one side."""
+        return [self._ip, "netns", "exec", self.names[side], *argv]
+
     def node(self, t, name, side):
         """A node with a new data folder, whose daemon runs on a side."""
-        node = _Inside(t.dir, name, [self._ip, "netns", "exec",
-                                     self.names[side]])
+        node = _Inside(t.dir, name, self.command(side))
         t.defer(node.kill)
         node.ok("init")
         return node
