@@ -10,6 +10,8 @@
 
 #include "base/map.h"
 #include "base/strbuf.h"
+#include "base/wr.h"
+#include "crypto/ed25519.h"
 #include "sim/run.h"
 #include "sim/scenario.h"
 #include "sim/script.h"
@@ -57,6 +59,50 @@ static const char usage_text[] =
     "  --no-shrink           do not look for fewer faults that still fail\n"
     "  --list                name the scenarios, and seeds in the test run\n"
     "  --show NAME           print a scenario\n";
+
+/*
+ * Each node checks the signature of each record that it hears of: with
+ * thousands of nodes that is most of the work, and all but the first find the
+ * same.  So this takes the place of the library's ed25519_verify().
+ */
+
+enum { GOOD_BITS = 20, MIXED_BYTES = 128 };
+
+struct good {
+    uint64_t low;
+    uint64_t high;
+};
+
+static struct good found_good[1U << GOOD_BITS]; /* by the low bits of @low */
+
+static struct good digest(struct bytes in)
+{
+    static const uint8_t keys[2][16] = {{1}, {2}};
+
+    return (struct good){siphash13(keys[0], in), siphash13(keys[1], in)};
+}
+
+enum err ed25519_verify(const uint8_t public_key[static ED25519_PUBLIC_BYTES],
+                        struct bytes msg,
+                        const uint8_t sig[static ED25519_SIG_BYTES])
+{
+    uint8_t mixed[MIXED_BYTES];
+    struct wr w = wr_init(mixed, sizeof(mixed));
+    struct good of_msg = digest(msg);
+
+    wr_bytes(&w, (struct bytes){public_key, ED25519_PUBLIC_BYTES});
+    wr_bytes(&w, (struct bytes){sig, ED25519_SIG_BYTES});
+    wr_be64(&w, of_msg.low);
+    wr_be64(&w, of_msg.high);
+    struct good all = digest((struct bytes){mixed, wr_len(&w)});
+    struct good *place = &found_good[all.low & ((1U << GOOD_BITS) - 1)];
+    if (place->low == all.low && place->high == all.high)
+        return OK;
+    enum err err = ed25519_check(public_key, msg, sig);
+    if (err == OK)
+        *place = all;
+    return err;
+}
 
 static uint64_t now_ms(void)
 {

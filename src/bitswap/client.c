@@ -595,6 +595,13 @@ bool bs_client_next(struct bs_client *c, struct bs_client_out *ret_out)
     return next_queued(c, ret_out) || next_send(c, ret_out);
 }
 
+bool bs_client_waits_for(const struct bs_client *c, const struct peer_id *peer)
+{
+    struct map_node *node = map_get(&c->peers, peer_id_bytes(peer));
+
+    return node != NULL && peer_of(node)->blocks + peer_of(node)->haves > 0;
+}
+
 struct bs_client_stats bs_client_get_stats(const struct bs_client *c)
 {
     struct bs_client_stats stats = c->stats;

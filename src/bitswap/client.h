@@ -200,6 +200,10 @@ void bs_client_on_message(struct bs_client *c, const struct peer_id *peer,
 void bs_client_on_bytes(struct bs_client *c, const struct peer_id *peer,
                         struct mtime now);
 
+/** bs_client_waits_for - whether @peer was asked for something and has not
+ * answered yet. */
+bool bs_client_waits_for(const struct bs_client *c, const struct peer_id *peer);
+
 /**
  * bs_client_peer_full - true while @peer's blocks should not be read, since
  * those that wait for a hash are too many.

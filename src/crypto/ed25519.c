@@ -26,9 +26,9 @@ void ed25519_sign(const uint8_t secret[static ED25519_SECRET_BYTES],
     assert(failed == 0);
 }
 
-enum err ed25519_verify(const uint8_t public_key[static ED25519_PUBLIC_BYTES],
-                        struct bytes msg,
-                        const uint8_t sig[static ED25519_SIG_BYTES])
+enum err ed25519_check(const uint8_t public_key[static ED25519_PUBLIC_BYTES],
+                       struct bytes msg,
+                       const uint8_t sig[static ED25519_SIG_BYTES])
 {
     int failed =
         crypto_sign_ed25519_verify_detached(sig, msg.p, msg.len, public_key);

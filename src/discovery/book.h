@@ -68,8 +68,8 @@ enum book_source {
     BOOK_INBOUND, /* it connected to us */
 };
 
-/** struct book_peer - one peer; all read-only for others but @next_try and
- * @told. */
+/** struct book_peer - one peer; all read-only for others but @next_try, @told
+ * and @turned. */
 struct book_peer {
     struct map_node node;
     struct list bucket;    /* private */
@@ -82,7 +82,8 @@ struct book_peer {
     bool manual;
     bool reached; /* we have dialled it ourselves, with success */
     bool anchor;
-    bool told; /* of whoever dials: by us, since the start */
+    bool told;      /* of whoever dials: by us, since the start */
+    uint8_t turned; /* of whoever dials: it let us go, times in a row */
     uint8_t addr_count;
     uint16_t addrs_len;    /* private */
     uint8_t *addrs;        /* private; book_addrs() */

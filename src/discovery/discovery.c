@@ -10,8 +10,15 @@
 #include "multiformats/key.h"
 
 enum {
-    CHANGED_MS = 1000, /* candidates have changed: told at most once in */
+    /* Candidates have changed: told at most once in so long, rarer when there
+     * are many, all of which are looked at then. */
+    CHANGED_MS = 1000,
+    CHANGED_EACH_MS = 20,
+    CHANGED_MAX_MS = 20 * 1000,
     CONNS_LEAST = 4,
+    OUTBOUND_PART = 3, /* of all places, at most */
+    PASSING_PART = 4,
+    PASSING_SHARE_MAX = 64,
     PENALTY_BAN = 950, /* of QUALITY_PENALTY_MAX */
     KEY_SEQ = 's',
     SEQ_VERSION = 1,
@@ -24,18 +31,20 @@ static uint32_t or_default(uint32_t value, uint32_t preset)
     return value == 0 ? preset : value;
 }
 
-/* A user's numbers may not fit together: places for inbound peers are left, and
- * trimming ends above the outbound ones. */
+/* A user's numbers may not fit together: places are left for inbound peers. */
 static void fit_limits(struct discovery *d)
 {
     if (d->conns_high < CONNS_LEAST)
         d->conns_high = CONNS_LEAST;
-    if (d->outbound_target > d->conns_high / 2)
-        d->outbound_target = d->conns_high / 2;
-    if (d->conns_low > d->conns_high)
-        d->conns_low = d->conns_high - d->conns_high / 8;
-    if (d->conns_low <= d->outbound_target)
-        d->conns_low = d->outbound_target + 1;
+    /* Each outbound place of a node takes an inbound one of another. */
+    if (d->outbound_target > d->conns_high / OUTBOUND_PART)
+        d->outbound_target = d->conns_high / OUTBOUND_PART;
+    if (d->outbound_target == 0)
+        d->outbound_target = 1;
+    d->passing_share = d->conns_high / PASSING_PART;
+    if (d->passing_share > PASSING_SHARE_MAX)
+        d->passing_share = PASSING_SHARE_MAX;
+    d->inbound_share = d->conns_high - d->outbound_target - d->passing_share;
 }
 
 struct discovery *discovery_new(const struct discovery_config *config)
@@ -54,7 +63,7 @@ struct discovery *discovery_new(const struct discovery_config *config)
     d->outbound_target =
         or_default(config->outbound_target, DISCOVERY_OUTBOUND_TARGET);
     d->conns_high = or_default(config->conns_high, DISCOVERY_CONNS_HIGH);
-    d->conns_low = or_default(config->conns_low, DISCOVERY_CONNS_LOW);
+    d->guests = or_default(config->guests, DISCOVERY_GUESTS);
     d->round_ms = or_default(config->round_ms, DISCOVERY_ROUND_MS);
     d->feeler_ms = or_default(config->feeler_ms, DISCOVERY_FEELER_MS);
     d->allow_only = config->allow_only;
@@ -69,6 +78,7 @@ struct discovery *discovery_new(const struct discovery_config *config)
     list_init(&d->outs);
     d->dial_at = MTIME_NEVER;
     d->links_at = MTIME_NEVER;
+    d->trim_at = MTIME_NEVER;
     d->round_at = MTIME_NEVER;
     d->feeler_at = MTIME_NEVER;
     d->bootstrap_at = MTIME_NEVER;
@@ -106,6 +116,7 @@ void discovery_free(struct discovery *d)
         free_queued(container_of(it, struct queued, link));
     free_queued(d->current);
     discovery_self_release(d);
+    mem_free(d->spares);
     bans_release(&d->bans);
     book_release(&d->book);
     mem_free(d);
@@ -240,6 +251,13 @@ void discovery_disconnect(struct discovery *d, struct link *l,
 
 /* Peers by hand. ----------------------------------------------------------- */
 
+/* One that is full is not asked again the sooner for being told of again. */
+static void hurry(struct book_peer *p, enum book_source source)
+{
+    if (p->turned == 0 || source == BOOK_MANUAL)
+        p->next_try = (struct mtime){0};
+}
+
 enum err discovery_hear(struct discovery *d, const struct book_heard *heard,
                         struct mtime now)
 {
@@ -254,7 +272,7 @@ enum err discovery_hear(struct discovery *d, const struct book_heard *heard,
     p->told |= heard->source <= BOOK_DNS;
     if (heard->source == BOOK_BOOTSTRAP || heard->source == BOOK_DNS ||
         heard->source == BOOK_MANUAL || heard->source == BOOK_MDNS)
-        p->next_try = (struct mtime){0};
+        hurry(p, heard->source);
     const struct link *l = discovery_link(d, heard->peer);
     if (l != NULL && l->outbound && !p->reached)
         book_reached(&d->book, p, &l->addr, unix_s);
@@ -389,6 +407,7 @@ struct mtime discovery_deadline(const struct discovery *d)
     at = mtime_min(at, discovery_dial_deadline(d));
     at = mtime_min(at, discovery_self_deadline(d));
     at = mtime_min(at, mtime_min(d->links_at, d->round_at));
+    at = mtime_min(at, d->trim_at);
     at = mtime_min(at, d->bootstrap_at);
     return d->changed ? mtime_min(at, d->changed_at) : at;
 }
@@ -399,13 +418,19 @@ void discovery_on_time(struct discovery *d, struct mtime now)
     if (!d->running)
         return;
     discovery_self_on_time(d, now);
+    discovery_trim_on_time(d, now);
     discovery_links_on_time(d, now);
     discovery_round_on_time(d, now);
     discovery_bootstrap_on_time(d, now);
     discovery_dial_on_time(d, now);
     if (d->changed && mtime_reached(now, d->changed_at)) {
         d->changed = false;
-        d->changed_at = mtime_add_ms(now, CHANGED_MS);
+        uint32_t wait_ms = (uint32_t)d->book.peers.count * CHANGED_EACH_MS;
+        if (wait_ms < CHANGED_MS)
+            wait_ms = CHANGED_MS;
+        if (wait_ms > CHANGED_MAX_MS)
+            wait_ms = CHANGED_MAX_MS;
+        d->changed_at = mtime_add_ms(now, wait_ms);
         (void)discovery_push(d, DISCOVERY_CHANGED);
     }
 }

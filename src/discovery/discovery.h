@@ -34,8 +34,8 @@ struct discovery;
 
 enum {
     DISCOVERY_OUTBOUND_TARGET = 16,
-    DISCOVERY_CONNS_HIGH = 96, /* trimmed above this... */
-    DISCOVERY_CONNS_LOW = 80,  /* ...down to this */
+    DISCOVERY_CONNS_HIGH = 96, /* places; those over it are let go */
+    DISCOVERY_GUESTS = 8,      /* inbound over their share, for a while */
     DISCOVERY_PER_GROUP = 2,   /* outbound, of one IP group */
     DISCOVERY_PER_IP = 3,      /* inbound, of one public IP address */
     DISCOVERY_DIALS_MAX = 8,   /* at one time */
@@ -47,15 +47,16 @@ enum {
     DISCOVERY_PROBE_MS = 10 * 1000,     /* a dial for a probe takes at most */
     DISCOVERY_RENEW_MS = 12 * 60 * 60 * 1000, /* our record */
     DISCOVERY_CANDIDATE_QUALITY = 25,
-    DISCOVERY_BAN_S = 60 * 60,  /* of who attacks */
-    DISCOVERY_LINKS_MAX = 4096, /* connected peers that are tracked */
+    DISCOVERY_BAN_S = 60 * 60,        /* of who attacks */
+    DISCOVERY_PASSING_MS = 20 * 1000, /* unused, a link for a question ends */
+    DISCOVERY_LINKS_MAX = 4096,       /* connected peers that are tracked */
 };
 
 /**
  * struct discovery_config - copied, but for @key; 0 means the default.
  *
- * The outbound target is at most half of conns_high; conns_low is above it and
- * at most conns_high: other numbers are changed to fit.
+ * The outbound target is at most a third of conns_high, a quarter is for links
+ * that pass, the rest for inbound ones: other numbers are changed to fit.
  */
 struct discovery_config {
     const char *network;       /* name, at most CAPABILITY_NETWORK_MAX */
@@ -63,7 +64,8 @@ struct discovery_config {
     uint8_t seed[32];          /* random */
     uint32_t outbound_target;
     uint32_t conns_high;
-    uint32_t conns_low;
+    uint32_t guests;   /* inbound beyond conns_high that are admitted, to be
+                          answered and let go */
     uint32_t book_max; /* at most BOOK_PEERS_MAX */
     uint32_t round_ms;
     uint32_t feeler_ms;
@@ -189,6 +191,28 @@ void discovery_on_connected(struct discovery *d, const struct peer_id *peer,
                             const struct multiaddr *addr, bool inbound,
                             struct mtime now);
 
+/**
+ * discovery_on_passing - the connection to @peer, told of just now, was made
+ * for a question of the DHT: nothing is said to the peer, and it is let go when
+ * it is not used any more, unless a place for an outbound peer is free.
+ */
+void discovery_on_passing(struct discovery *d, const struct peer_id *peer,
+                          struct mtime now);
+
+/**
+ * discovery_wants_use - whether discovery_on_use() is to be told of all peers
+ * before discovery_on_time(), which may let some of them go.
+ */
+bool discovery_wants_use(const struct discovery *d, struct mtime now);
+
+/**
+ * discovery_on_use - what the connections to @peer carry.
+ * @used_at: when something passed on a stream last.
+ * @waits: somebody waits for an answer of the peer: it is not let go.
+ */
+void discovery_on_use(struct discovery *d, const struct peer_id *peer,
+                      struct mtime used_at, bool waits);
+
 /** discovery_on_disconnected - the last connection to @peer has gone. */
 void discovery_on_disconnected(struct discovery *d, const struct peer_id *peer,
                                struct mtime now);
@@ -276,6 +300,7 @@ enum discovery_out_kind {
 enum discovery_why {
     DISCOVERY_WHY_FEELER, /* it is there, no more was to be known */
     DISCOVERY_WHY_TRIMMED,
+    DISCOVERY_WHY_PASSED, /* its question was answered */
     DISCOVERY_WHY_BANNED,
 };
 
@@ -327,6 +352,7 @@ struct discovery_counts {
     uint32_t members;          /* connected ones */
     uint64_t records_in;       /* records that came, good ones */
     uint64_t records_bad;      /* and bad ones */
+    uint64_t records_checked;  /* signatures of records that were looked at */
     uint64_t dials;            /* asked for */
     uint64_t requests_refused; /* of others, over their rate */
 };

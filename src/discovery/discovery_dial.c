@@ -5,12 +5,15 @@
 
 enum {
     RETRY_MS = 10 * 1000,
+    RETRY_ALONE_MS = 3 * 1000, /* of bootstrap peers, while nobody is there */
     RETRY_DOUBLINGS = 9,
     RETRY_MAX_MS = 60 * 60 * 1000,
     RETRY_WANTED_MS = 5 * 60 * 1000, /* at most, of manual, bootstrap peers */
-    SCAN_MS = 200,                   /* between looks through the book */
-    IDLE_MS = 60 * 1000,             /* until the next, when none fits */
-    DIAL_LOST_MS = 60 * 1000,        /* when the owner says nothing */
+    TURNED_MS = 60 * 1000,           /* of who let us go again */
+    TURNED_DOUBLINGS = 6,
+    SCAN_MS = 200, /* between looks through the book; and 1 ms for each peer */
+    IDLE_MS = 60 * 1000,      /* until the next, when none fits */
+    DIAL_LOST_MS = 60 * 1000, /* when the owner says nothing */
     FEELERS_MAX = 2,
 
     /* Points of a peer that may be dialled: its quality, chance, and: */
@@ -28,7 +31,8 @@ enum {
 
 bool discovery_is_outbound(const struct link *l)
 {
-    return l->outbound && !l->feeler && !l->closing && l->member != MEMBER_NO;
+    return l->outbound && !l->feeler && !l->closing && !l->passing &&
+           l->member != MEMBER_NO;
 }
 
 struct dial *discovery_dial_find(const struct discovery *d,
@@ -62,10 +66,32 @@ void discovery_retry_later(struct discovery *d, struct book_peer *p,
     uint32_t doublings = p->failures > 0 ? p->failures - 1 : 0;
     if (doublings > RETRY_DOUBLINGS)
         doublings = RETRY_DOUBLINGS;
-    uint32_t ms = (uint32_t)RETRY_MS << doublings;
+    /* The way into the network may be full, and soon is not. */
+    bool hurry = is_wanted(p) && d->links.count == 0;
+    uint32_t ms = (uint32_t)(hurry ? RETRY_ALONE_MS : RETRY_MS) << doublings;
     uint32_t most = is_wanted(p) ? RETRY_WANTED_MS : RETRY_MAX_MS;
     ms = discovery_jitter(d, ms < most ? ms : most);
     p->next_try = mtime_add_ms(now, ms);
+    discovery_wake_dial(d, p->next_try);
+}
+
+/* Manual and bootstrap peers are tried again sooner: there may be no others. */
+void discovery_turned_away(struct discovery *d, struct book_peer *p,
+                           struct mtime now)
+{
+    uint32_t most = is_wanted(p) ? RETRY_WANTED_MS : RETRY_MAX_MS;
+    uint32_t ms = is_wanted(p) ? RETRY_MS : TURNED_MS;
+    ms <<= p->turned;
+    if (p->turned < TURNED_DOUBLINGS)
+        p->turned++;
+    if (d->turned < TURNED_DOUBLINGS)
+        d->turned++;
+    /* Where most are full it takes many dials to find a place, and each of them
+     * costs somebody else's: without haste when enough are connected. */
+    bool some = discovery_outbound_count(d) > d->outbound_target / 2;
+    uint32_t calm_ms = (uint32_t)MS_PER_S << (some ? d->turned : d->turned / 2);
+    d->calm_until = mtime_add_ms(now, discovery_jitter(d, calm_ms));
+    p->next_try = mtime_add_ms(now, discovery_jitter(d, ms < most ? ms : most));
     discovery_wake_dial(d, p->next_try);
 }
 
@@ -162,6 +188,7 @@ static bool is_idle(const struct discovery *d, const struct book_peer *p)
            discovery_dial_find(d, &p->id) == NULL;
 }
 
+/* The cheap questions come first: the book may be long. */
 static struct book_peer *pick(struct discovery *d, struct search *s)
 {
     struct book_peer *best = NULL;
@@ -169,15 +196,16 @@ static struct book_peer *pick(struct discovery *d, struct search *s)
     s->next = mtime_add_ms(s->now, IDLE_MS);
     for (struct book_peer *p = book_next(&d->book, NULL); p != NULL;
          p = book_next(&d->book, p)) {
-        if ((s->only_manual && !p->manual) || !is_idle(d, p) ||
+        if ((s->only_manual && !p->manual) ||
             (d->told_only && !p->manual && !p->told))
             continue;
         if (!mtime_reached(s->now, p->next_try)) {
-            s->next = mtime_min(s->next, p->next_try);
+            if (mtime_before(p->next_try, s->next) && is_idle(d, p))
+                s->next = p->next_try;
             continue;
         }
         uint32_t sum = points(d, p, s);
-        if (sum <= most || !may_dial(d, p, s->unix_s))
+        if (sum <= most || !is_idle(d, p) || !may_dial(d, p, s->unix_s))
             continue;
         best = p;
         most = sum;
@@ -189,18 +217,22 @@ static void dial_some(struct discovery *d, struct mtime now)
 {
     struct search s = {.now = now, .unix_s = discovery_unix_s(d, now)};
     d->dial_at = mtime_add_ms(now, IDLE_MS);
-    d->scan_at = mtime_add_ms(now, SCAN_MS);
+    d->scan_at = mtime_add_ms(now, SCAN_MS + (uint32_t)d->book.peers.count);
     s.want_bootstrap =
         member_count(d) == 0 ||
         d->book.peers.count < (size_t)d->outbound_target * FEW_TARGETS;
     while (d->dial_count < DISCOVERY_DIALS_MAX) {
-        s.only_manual = discovery_outbound_count(d) >= d->outbound_target;
-        if (s.only_manual && d->book.manual_count == 0)
+        bool enough = discovery_outbound_count(d) >= d->outbound_target;
+        struct mtime calm = enough ? MTIME_NEVER : d->calm_until;
+        s.only_manual = enough || !mtime_reached(now, calm);
+        if (s.only_manual && d->book.manual_count == 0) {
+            d->dial_at = mtime_min(d->dial_at, calm);
             return;
+        }
         s.want_tried = discovery_chance(d, COIN_ALL) < COIN_TRIED;
         struct book_peer *p = pick(d, &s);
         if (p == NULL) {
-            d->dial_at = s.next;
+            d->dial_at = s.only_manual ? mtime_min(s.next, calm) : s.next;
             return;
         }
         dial(d, p, false, now);
@@ -269,84 +301,4 @@ void discovery_dial_on_time(struct discovery *d, struct mtime now)
     }
     if (mtime_reached(now, later(d->dial_at, d->scan_at)))
         dial_some(d, now);
-}
-
-/* Letting go. -------------------------------------------------------------- */
-
-static bool is_kept(const struct discovery *d, const struct link *l)
-{
-    const struct book_peer *p = book_find(&d->book, &l->peer);
-    return l->closing || l->protect ||
-           (discovery_is_outbound(l) && (l->ours || d->keep_outbound)) ||
-           (p != NULL && (p->manual || p->anchor));
-}
-
-/* How many others could go that are in the group of each one. */
-static void count_crowds(struct discovery *d)
-{
-    for (struct link *l = discovery_link_next(d, NULL); l != NULL;
-         l = discovery_link_next(d, l)) {
-        l->crowd = 0;
-        if (is_kept(d, l) || l->group >> PUBLIC_GROUP_MAX_BIT != 0)
-            continue;
-        map_for_each (it, &d->links)
-            l->crowd += container_of(it, struct link, node)->group == l->group;
-    }
-}
-
-/* Of the most crowded group the worst, of equally bad ones the newest. */
-static struct link *worst(const struct discovery *d, bool inbound,
-                          struct mtime now)
-{
-    struct link *found = NULL;
-    uint32_t found_score = 0;
-    for (struct link *l = discovery_link_next(d, NULL); l != NULL;
-         l = discovery_link_next(d, l)) {
-        if (is_kept(d, l) || (inbound && l->outbound))
-            continue;
-        uint32_t score = discovery_score(d, &l->peer, now);
-        if (found != NULL &&
-            (l->crowd < found->crowd ||
-             (l->crowd == found->crowd && score > found_score)))
-            continue;
-        found = l;
-        found_score = score;
-    }
-    return found;
-}
-
-static void let_go(struct discovery *d, uint32_t count, bool inbound,
-                   struct mtime now)
-{
-    d->keep_outbound = discovery_outbound_count(d) <= d->outbound_target;
-    count_crowds(d);
-    while (count > 0) {
-        struct link *l = worst(d, inbound, now);
-        if (l == NULL)
-            return;
-        map_for_each (it, &d->links) {
-            struct link *other = container_of(it, struct link, node);
-            if (other->group == l->group && other->crowd > 0)
-                other->crowd--;
-        }
-        discovery_disconnect(d, l, DISCOVERY_WHY_TRIMMED);
-        count--;
-    }
-}
-
-void discovery_trim(struct discovery *d, struct mtime now)
-{
-    uint32_t all = 0;
-    uint32_t inbound = 0;
-    map_for_each (it, &d->links) {
-        const struct link *l = container_of(it, struct link, node);
-        all += !l->closing;
-        inbound += !l->closing && !l->outbound;
-    }
-    uint32_t slack = d->conns_high - d->conns_low;
-    uint32_t inbound_high = d->conns_high - d->outbound_target;
-    if (inbound > inbound_high)
-        let_go(d, inbound - inbound_high + slack, true, now);
-    else if (all > d->conns_high)
-        let_go(d, all - d->conns_low, false, now);
 }

@@ -4,12 +4,13 @@
 #include "discovery/discovery_priv.h"
 
 enum {
-    HELLO_WAIT_MS = 5 * 1000, /* who was dialled lets the other begin */
+    HELLO_WAIT_MS = 30 * 1000, /* who was dialled lets the other begin */
     FEELER_STAY_MS = 10 * 1000,
-    SHORT_STAY_MS = 60 * 1000, /* who leaves sooner is left alone longer */
-    SHORT_STAY_RETRY_MS = 5 * 60 * 1000,
+    SHORT_STAY_MS = 60 * 1000,
+    LONG_STAY_MS = 10 * 60 * 1000, /* who leaves sooner is left alone longer */
+    LET_GO_RETRY_MS = 5 * 60 * 1000, /* of one that we let go */
     BOOTSTRAP_MAX_MS = 5 * 60 * 1000,
-    INBOUND_SLACK = 8, /* over the limit, until trimming has worked */
+    ALONE_MS = 10 * 1000, /* after one that did not stay */
 };
 
 /* What happens. ------------------------------------------------------------ */
@@ -45,8 +46,7 @@ enum err discovery_admits(struct discovery *d, const struct peer_id *peer,
         all += other;
         same += other && ip.len > 0 && is_same_public_ip(l, &ip);
     }
-    uint32_t most = d->conns_high - d->outbound_target + INBOUND_SLACK;
-    if (all >= most || same >= DISCOVERY_PER_IP)
+    if (all >= d->inbound_share + d->guests || same >= DISCOVERY_PER_IP)
         return E_LIMIT;
     return OK;
 }
@@ -62,6 +62,7 @@ static struct link *new_link(struct discovery *d, const struct peer_id *peer,
     l->reach = reach_of(addr);
     l->group = reach_group(addr);
     l->since = now;
+    l->used_at = now;
     l->counted = now;
     l->hello_at = MTIME_NEVER;
     l->check_at = MTIME_NEVER;
@@ -83,6 +84,7 @@ static void note_outbound(struct discovery *d, struct link *l,
     l->group = reach_group(addr);
     if (dial != NULL) {
         l->ours = true;
+        l->passing = false;
         l->feeler =
             dial->feeler && discovery_outbound_count(d) >= d->outbound_target;
     }
@@ -110,17 +112,18 @@ void discovery_on_connected(struct discovery *d, const struct peer_id *peer,
         return;
     struct book_peer *p = book_find(&d->book, peer);
     l->closing = false;
+    l->inbound |= inbound;
+    l->passing = l->passing && !inbound;
     if (!inbound)
         note_outbound(d, l, addr, now);
     else if (p != NULL)
         book_seen(&d->book, p, discovery_unix_s(d, now));
     discovery_dial_end(d, discovery_dial_find(d, peer));
-    d->bootstrap_ms = DISCOVERY_BOOTSTRAP_MS;
     discovery_wake_dial(d, now);
     if (discovery_is_refused(d, peer, addr, discovery_unix_s(d, now)))
         discovery_disconnect(d, l, DISCOVERY_WHY_BANNED);
     else
-        discovery_trim(d, now);
+        discovery_trim_soon(d, now);
 }
 
 static void count_uptime(struct discovery *d, struct link *l, struct mtime now)
@@ -135,6 +138,30 @@ static void count_uptime(struct discovery *d, struct link *l, struct mtime now)
         book_seen(&d->book, p, discovery_unix_s(d, now));
 }
 
+/* When to dial @l's peer again. */
+static void set_next_try(struct discovery *d, const struct link *l,
+                         struct book_peer *p, struct mtime now)
+{
+    uint64_t stayed_ms = mtime_ms_since(l->since, now);
+    bool is_last = d->links.count == 1;
+    if (stayed_ms >= LONG_STAY_MS) {
+        p->turned = 0;
+        d->turned = 0;
+    }
+    if (l->closing && !p->manual)
+        p->next_try = mtime_add_ms(now, discovery_jitter(d, LET_GO_RETRY_MS));
+    else if (stayed_ms >= SHORT_STAY_MS && (p->manual || is_last))
+        p->next_try = mtime_add_ms(now, MS_PER_S);
+    else if (l->closing || stayed_ms >= LONG_STAY_MS)
+        discovery_retry_later(d, p, now);
+    else if (stayed_ms < SHORT_STAY_MS || p->turned > 0)
+        discovery_turned_away(d, p, now);
+    else { /* it may just start anew; not so the next time */
+        discovery_retry_later(d, p, now);
+        p->turned = 1;
+    }
+}
+
 void discovery_on_disconnected(struct discovery *d, const struct peer_id *peer,
                                struct mtime now)
 {
@@ -143,20 +170,16 @@ void discovery_on_disconnected(struct discovery *d, const struct peer_id *peer,
         return;
     count_uptime(d, l, now);
     struct book_peer *p = book_find(&d->book, peer);
-    if (p != NULL) {
-        bool left_soon =
-            l->closing || mtime_ms_since(l->since, now) < SHORT_STAY_MS;
-        discovery_retry_later(d, p, now);
-        if (left_soon && !p->manual)
-            p->next_try =
-                mtime_add_ms(now, discovery_jitter(d, SHORT_STAY_RETRY_MS));
-        else if (!left_soon && (p->manual || d->links.count == 1))
-            p->next_try = mtime_add_ms(now, MS_PER_S);
-    }
+    bool stayed = mtime_ms_since(l->since, now) >= SHORT_STAY_MS;
+    if (p != NULL)
+        set_next_try(d, l, p, now);
     discovery_link_free(d, l);
     discovery_requests_drop(d, peer, now);
+    if (stayed)
+        d->bootstrap_ms = DISCOVERY_BOOTSTRAP_MS;
     if (d->links.count == 0 && d->running)
-        d->bootstrap_at = now;
+        d->bootstrap_at =
+            stayed ? now : mtime_add_ms(now, discovery_jitter(d, ALONE_MS));
     discovery_note_change(d);
     discovery_wake_dial(d, mtime_add_ms(now, MS_PER_S));
 }
@@ -217,7 +240,9 @@ void discovery_on_identified(struct discovery *d, const struct peer_id *peer,
         discovery_wake_dial(d, now);
         return;
     }
-    if (was)
+    /* A peer that answers a question of the DHT has no use for our record, nor
+     * we for its own, unless we know few. */
+    if (was || (l->passing && !discovery_knows_few(d)))
         return;
     l->hello_at = l->outbound ? now : mtime_add_ms(now, HELLO_WAIT_MS);
     discovery_wake_links(d, l->hello_at);

@@ -32,11 +32,15 @@ struct link {
     uint64_t group;
     bool outbound; /* we dialled it, or also we */
     bool feeler;
-    bool ours; /* the dial was an output of this core */
+    bool ours;    /* the dial was an output of this core */
+    bool inbound; /* they dialled us, or also they */
+    bool passing; /* we dialled it for one question, no more */
+    bool waits;   /* somebody here waits for what it was asked for */
     bool closing;
     bool protect;
     enum member member;
     struct mtime since;
+    struct mtime used_at;  /* something passed on its streams last */
     struct mtime counted;  /* uptime is in its quality up to here */
     struct mtime hello_at; /* when to send ours; MTIME_NEVER */
     struct mtime check_at; /* when to dial it back; MTIME_NEVER */
@@ -45,7 +49,8 @@ struct link {
     uint32_t asks;         /* of those on meeting */
     uint32_t hello_fails;
     uint32_t check_fails;
-    uint32_t crowd;         /* of trim() */
+    bool may_go; /* these two while links are let go */
+    uint32_t crowd;
     struct quality quality; /* while it is not in the book */
     struct tokens requests;
     struct tokens probes;
@@ -105,7 +110,9 @@ struct discovery {
     uint64_t chance; /* counts random numbers */
     uint32_t outbound_target;
     uint32_t conns_high;
-    uint32_t conns_low;
+    uint32_t guests;        /* inbound ones over their share */
+    uint32_t inbound_share; /* of conns_high */
+    uint32_t passing_share;
     uint32_t round_ms;
     uint32_t feeler_ms;
     bool allow_only;
@@ -115,6 +122,9 @@ struct discovery {
 
     uint64_t clock_ms;
     struct mtime clock_at;
+
+    uint64_t *spares; /* owned: hashes of good records without room; NULL */
+    struct mtime spares_at;
 
     struct book book;
     struct bans bans;
@@ -142,8 +152,11 @@ struct discovery {
     struct sealed sealed[REACHES];
 
     struct mtime dial_at;
-    struct mtime scan_at; /* no earlier scan of the book */
+    struct mtime scan_at;    /* no earlier scan of the book */
+    struct mtime calm_until; /* no earlier dial to fill a place */
+    uint32_t turned;         /* peers that let us go, of late */
     struct mtime links_at;
+    struct mtime trim_at; /* to look whether there are too many links */
     struct mtime round_at;
     struct mtime feeler_at;
     struct mtime bootstrap_at;
@@ -191,7 +204,7 @@ void discovery_self_on_time(struct discovery *d, struct mtime now);
 struct mtime discovery_self_deadline(const struct discovery *d);
 void discovery_self_release(struct discovery *d);
 
-/* Dialling and letting go (discovery_dial.c). */
+/* Dialling (discovery_dial.c). */
 uint32_t discovery_outbound_count(const struct discovery *d);
 bool discovery_is_outbound(const struct link *l);
 struct dial *discovery_dial_find(const struct discovery *d,
@@ -201,7 +214,14 @@ void discovery_retry_later(struct discovery *d, struct book_peer *p,
                            struct mtime now);
 void discovery_dial_on_time(struct discovery *d, struct mtime now);
 struct mtime discovery_dial_deadline(const struct discovery *d);
-void discovery_trim(struct discovery *d, struct mtime now);
+/* @p let us go again soon: it is left alone, longer each time. */
+void discovery_turned_away(struct discovery *d, struct book_peer *p,
+                           struct mtime now);
+
+/* Letting go (discovery_trim.c). */
+void discovery_trim_on_time(struct discovery *d, struct mtime now);
+void discovery_trim_soon(struct discovery *d, struct mtime now);
+void discovery_wake_trim(struct discovery *d, struct mtime at);
 
 /* Requests, answers, probes (discovery_request.c, discovery_record.c). */
 void discovery_request_on_time(struct discovery *d, struct mtime now);
@@ -211,6 +231,7 @@ void discovery_requests_drop(struct discovery *d, const struct peer_id *peer,
 void discovery_send_hello(struct discovery *d, struct link *l,
                           struct mtime now);
 void discovery_send_ask(struct discovery *d, struct link *l, struct mtime now);
+bool discovery_knows_few(const struct discovery *d);
 void discovery_ask_met(struct discovery *d, struct link *l, struct mtime now);
 void discovery_send_check(struct discovery *d, struct link *l,
                           struct mtime now);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/mem.h"
 #include "discovery/discovery_priv.h"
 
 enum {
@@ -8,6 +9,8 @@ enum {
     CHECK_MIN_MS = 300, /* before a peer that came is dialled back */
     CHECK_SPREAD_MS = 2000,
     BYTES_BESIDE = 1024, /* of a PEERS message, beside records */
+    SPARES_MAX = 512,
+    SPARES_MS = 60 * 60 * 1000,
 };
 
 /* A record is known when one of its number or a later one is kept; one that
@@ -75,7 +78,8 @@ static void note_direct(struct discovery *d, struct link *l,
     discovery_wake_links(d, l->check_at);
 }
 
-static void keep(struct discovery *d, struct link *l,
+/* False when there is no room for it. */
+static bool keep(struct discovery *d, struct link *l,
                  const struct capability *c, struct bytes bytes, bool direct,
                  struct mtime now)
 {
@@ -85,11 +89,50 @@ static void keep(struct discovery *d, struct link *l,
         p = enter(d, l, c, direct, unix_s);
     if (p == NULL ||
         book_put_record(&d->book, p, c, bytes, l->reach, unix_s) != OK)
-        return;
+        return false;
     d->counts.records_in++;
     if (direct)
         note_direct(d, l, p, now);
     discovery_note_change(d);
+    return true;
+}
+
+/*
+ * Records that were good but found no room come again and again, from each who
+ * is asked: their hashes are kept for a while, so that signatures are checked
+ * once.  The hash has a secret key: nobody finds two records that have one.
+ */
+static uint64_t *spare_of(struct discovery *d, struct bytes bytes,
+                          uint64_t *ret_hash)
+{
+    uint64_t hash = siphash13(d->seed, bytes);
+    if (d->spares == NULL)
+        d->spares = mem_zalloc(SPARES_MAX, sizeof(d->spares[0]));
+    *ret_hash = hash;
+    return &d->spares[hash % SPARES_MAX];
+}
+
+static bool is_spare(struct discovery *d, struct bytes bytes, struct mtime now)
+{
+    uint64_t hash;
+    if (d->spares == NULL)
+        return false;
+    if (mtime_ms_since(d->spares_at, now) >= SPARES_MS) {
+        mem_free(d->spares);
+        d->spares = NULL;
+        return false;
+    }
+    return *spare_of(d, bytes, &hash) == hash;
+}
+
+static void note_spare(struct discovery *d, struct bytes bytes,
+                       struct mtime now)
+{
+    uint64_t hash;
+    if (d->spares == NULL)
+        d->spares_at = now;
+    uint64_t *place = spare_of(d, bytes, &hash);
+    *place = hash;
 }
 
 bool discovery_take_record(struct discovery *d, struct link *l,
@@ -117,9 +160,13 @@ bool discovery_take_record(struct discovery *d, struct link *l,
             note_direct(d, l, p, now);
         return true;
     }
+    if (!direct && is_spare(d, bytes, now))
+        return true;
+    d->counts.records_checked++;
     err = capability_open(bytes, bytes_str(d->network), unix_s, &c);
     if (err == OK) {
-        keep(d, l, &c, bytes, direct, now);
+        if (!keep(d, l, &c, bytes, direct, now))
+            note_spare(d, bytes, now);
         return true;
     }
     uint32_t severity = severity_of(err);

@@ -18,7 +18,8 @@ enum {
     CHECK_AGAIN_MS = 10 * 60 * 1000,
     CHECK_TRIES = 6,
     FEW_TARGETS = 4, /* few peers are known: times the outbound target */
-    ASK_FEW = 16,    /* records, where the book is well filled */
+    SOME_TARGETS = 32,
+    ASK_FEW = 16, /* records, where the book is well filled */
 };
 
 /* Requests of ours. -------------------------------------------------------- */
@@ -70,7 +71,9 @@ void discovery_send_ask(struct discovery *d, struct link *l, struct mtime now)
         return;
     memset(&m, 0, sizeof(m));
     m.kind = PEERS_ASK;
-    bool few = d->book.peers.count < d->book.peers_max / 2;
+    size_t some = (size_t)d->outbound_target * SOME_TARGETS;
+    bool few = d->book.peers.count < some &&
+               d->book.peers.count < d->book.peers_max / 2;
     m.max = few ? PEERS_RECORDS_MAX : ASK_FEW;
     (void)send(d, &l->peer, &m, now); /* too many: in the next round */
 }
@@ -102,7 +105,7 @@ enum err discovery_probe(struct discovery *d, const struct peer_id *via,
 
 /* Answers to us. ----------------------------------------------------------- */
 
-static bool knows_few(const struct discovery *d)
+bool discovery_knows_few(const struct discovery *d)
 {
     return d->book.peers.count < (size_t)d->outbound_target * FEW_TARGETS;
 }
@@ -115,7 +118,7 @@ void discovery_ask_met(struct discovery *d, struct link *l, struct mtime now)
 {
     static const uint32_t wait_ms[] = {2500, 7500, 20 * 1000, 60 * 1000};
     l->ask_at = MTIME_NEVER;
-    if (!knows_few(d))
+    if (!discovery_knows_few(d))
         return;
     discovery_send_ask(d, l, now);
     if (l->asks == countof(wait_ms))

@@ -41,7 +41,7 @@ struct mdns {
     uint8_t instance[MDNS_INSTANCE_LEN];
     uint64_t dice; /* for the delay of answers */
 
-    struct mdns_text texts[MDNS_ADDRS_MAX];
+    struct mdns_text *texts; /* owned: at most MDNS_ADDRS_MAX */
     size_t texts_count;
     struct ma_ip ip4; /* of the first text that has one */
     struct ma_ip ip6;
@@ -141,6 +141,7 @@ void mdns_free(struct mdns *m)
     forget_questions(m);
     while (!list_empty(&m->founds))
         drop_found(m, container_of(list_first(&m->founds), struct found, link));
+    mem_free(m->texts);
     mem_free(m);
 }
 
@@ -235,25 +236,27 @@ static bool is_known(const struct mdns *m, const struct mdns_text *text)
 void mdns_set_addrs(struct mdns *m, const struct multiaddr *addrs, size_t count,
                     struct mtime now)
 {
-    struct mdns_text old[MDNS_ADDRS_MAX];
+    struct mdns_text *old = m->texts;
     size_t old_count = m->texts_count;
 
-    memcpy(old, m->texts, sizeof(old));
-    memset(m->texts, 0, sizeof(m->texts));
+    m->texts = NULL;
     m->texts_count = 0;
     m->ip4.len = 0;
     m->ip6.len = 0;
     m->port = 0;
     for (size_t i = 0; i < count && m->texts_count < MDNS_ADDRS_MAX; i++) {
-        struct mdns_text *text = &m->texts[m->texts_count];
         struct mdns_text made;
         if (!make_text(m, addrs[i], &made) || is_known(m, &made))
             continue;
-        *text = made;
-        m->texts_count++;
+        m->texts = mem_resize(m->texts, m->texts_count + 1, sizeof(made));
+        m->texts[m->texts_count++] = made;
         note_ip(m, &addrs[i]);
     }
-    if (old_count == m->texts_count && memcmp(old, m->texts, sizeof(old)) == 0)
+    bool same = old_count == m->texts_count;
+    for (size_t i = 0; same && i < old_count; i++)
+        same = memcmp(&old[i], &m->texts[i], sizeof(old[i])) == 0;
+    mem_free(old);
+    if (same)
         return;
     if (m->texts_count == 0)
         forget_questions(m);

@@ -454,6 +454,7 @@ static void tell_conn(const struct conn *c, struct swarm_conn_info *ret_info)
         .bytes_in = c->bytes_in,
         .bytes_out = c->bytes_out,
         .since = c->since,
+        .used_at = c->used_at,
     };
     tell_identified(c->peer, &ret_info->identified);
 }

@@ -449,6 +449,8 @@ struct swarm_conn_info {
     uint64_t bytes_in;  /* on the wire */
     uint64_t bytes_out; /* on the wire */
     struct mtime since;
+    struct mtime used_at; /* a stream of the owner's carried something; else as
+                             @since */
     struct swarm_identified identified; /* empty before identify */
 };
 

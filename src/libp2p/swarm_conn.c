@@ -557,6 +557,9 @@ static bool session_output(struct swarm *sw, struct conn *c,
 bool conn_output(struct swarm *sw, struct conn *c, struct swarm_out *ret_out)
 {
     list_remove(&c->dirty);
+    if (c->is_used)
+        c->used_at = sw->now;
+    c->is_used = false;
     if (c->state == CONN_DIALING || c->queued > sw->limits.socket_queue_max)
         return false; /* swarm_queued() goes on */
     if (c->raw.count > 0) {

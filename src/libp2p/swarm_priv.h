@@ -159,6 +159,8 @@ struct conn {
     uint32_t ping_opaque;
     struct mtime ping_at;
     struct mtime received_at;
+    struct mtime used_at; /* a stream of the owner carried something */
+    bool is_used;         /* written to: @used_at is set when it goes out */
     uint64_t rtt_ns;
     uint64_t bytes_in;
     uint64_t bytes_out;

@@ -53,6 +53,7 @@ void session_begin(struct swarm *sw, struct conn *c, const struct peer_id *id)
         sw->upgrading--;
     c->counted = false;
     c->state = CONN_OPEN;
+    c->used_at = sw->now;
     c->peer = join_peer(sw, c, id);
     if (c->class != MA_CLASS_LOOPBACK || sw->limits.limit_loopback)
         c->by_peer = guard_hold_peer(&sw->guard, id);

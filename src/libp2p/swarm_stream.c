@@ -383,6 +383,7 @@ bool stream_on_data(struct swarm *sw, struct stream *s, struct bytes in,
         service_on_data(sw, s, in);
         return false;
     }
+    c->used_at = sw->now;
     ret_out->type = SWARM_STREAM_DATA;
     ret_out->err = OK;
     ret_out->conn = c->id;
@@ -486,6 +487,7 @@ enum err swarm_stream_write(struct swarm *sw, struct stream_id stream,
         return err;
     }
     yamux_write(&s->conn->yamux, &s->y, slice);
+    s->conn->is_used = true;
     if (s->y.sendq.bytes > SWARM_STREAM_HIGH_BYTES)
         s->y.low = SWARM_STREAM_LOW_BYTES;
     conn_touch(sw, s->conn);

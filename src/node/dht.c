@@ -265,7 +265,7 @@ static void send_message(struct net *net, struct kad_out *out, struct mtime now)
     struct message *m = mem_zalloc(1, sizeof(*m));
     struct multiaddr addrs[RPC_TARGET_ADDRS_MAX];
     struct rpc_request request = {
-        .target = {.peer = out->peer, .addrs = addrs},
+        .target = {.peer = out->peer, .addrs = addrs, .passing = true},
         .message = buf_bytes(out->bytes),
         .answer_max = out->reply_max,
     };

@@ -235,6 +235,11 @@ bool exchange_has_peer(struct exchange *x, const struct peer_id *peer)
     return exchange_find_peer(x, peer) != NULL;
 }
 
+bool exchange_waits_for(const struct exchange *x, const struct peer_id *peer)
+{
+    return bs_client_waits_for(x->client, peer);
+}
+
 struct bs_client_stats exchange_client_stats(const struct exchange *x)
 {
     return bs_client_get_stats(x->client);

@@ -81,6 +81,10 @@ size_t exchange_peers(const struct exchange *x);
 /** exchange_has_peer - whether @peer is connected and can be asked. */
 bool exchange_has_peer(struct exchange *x, const struct peer_id *peer);
 
+/** exchange_waits_for - whether @peer was asked for something and has not
+ * answered yet. */
+bool exchange_waits_for(const struct exchange *x, const struct peer_id *peer);
+
 /** exchange_client_stats, exchange_server_stats - counts. */
 struct bs_client_stats exchange_client_stats(const struct exchange *x);
 

@@ -38,7 +38,7 @@ struct network {
     void *gate_user;
     struct listener *listeners[NETWORK_LISTENERS_MAX];
     size_t listeners_count;
-    struct multiaddr addrs[SWARM_ADDRS_MAX];
+    struct multiaddr *addrs; /* owned: at most SWARM_ADDRS_MAX */
     size_t addrs_count;
     bool is_told; /* they are not those that we listen on */
     struct list socks;
@@ -123,6 +123,7 @@ void network_free(struct network *n)
     assert(list_empty(&n->socks) && list_empty(&n->watchers));
     n->env->clock->set(n->env->clock, &n->timer, MTIME_NEVER);
     swarm_free(n->swarm);
+    mem_free(n->addrs);
     mem_free(n);
 }
 
@@ -335,10 +336,19 @@ static bool is_wildcard(const struct net_addr *a)
     return true;
 }
 
+static void push_addr(struct network *n, const struct multiaddr *addr)
+{
+    if (n->addrs_count == SWARM_ADDRS_MAX)
+        return;
+    n->addrs = mem_resize(n->addrs, n->addrs_count + 1, sizeof(n->addrs[0]));
+    n->addrs[n->addrs_count++] = *addr;
+}
+
 static void add_addr(struct network *n, const struct net_addr *a)
 {
-    if (n->addrs_count < SWARM_ADDRS_MAX)
-        n->addrs[n->addrs_count++] = to_multiaddr(a);
+    struct multiaddr addr = to_multiaddr(a);
+
+    push_addr(n, &addr);
 }
 
 static void add_interfaces(struct network *n, const struct net_addr *listening)
@@ -379,8 +389,8 @@ void network_announce(struct network *n, const struct multiaddr *addrs,
 {
     n->addrs_count = 0;
     n->is_told = count > 0;
-    for (size_t i = 0; i < count && i < SWARM_ADDRS_MAX; i++)
-        n->addrs[n->addrs_count++] = addrs[i];
+    for (size_t i = 0; i < count; i++)
+        push_addr(n, &addrs[i]);
     if (!n->is_told)
         add_listening(n);
     publish(n, now);
@@ -394,7 +404,8 @@ bool network_refresh(struct network *n, struct mtime now)
 
     if (n->is_told)
         return false;
-    old = mem_dup(n->addrs, count * sizeof(old[0]));
+    old = n->addrs;
+    n->addrs = NULL;
     n->addrs_count = 0;
     add_listening(n);
     same = n->addrs_count == count;
@@ -410,7 +421,8 @@ size_t network_addrs(const struct network *n, struct multiaddr *dst, size_t max)
 {
     size_t count = n->addrs_count < max ? n->addrs_count : max;
 
-    memcpy(dst, n->addrs, count * sizeof(dst[0]));
+    for (size_t i = 0; i < count; i++)
+        dst[i] = n->addrs[i];
     return count;
 }
 
@@ -435,6 +447,7 @@ enum err network_dial(struct network *n, struct connect_op *op,
         .peer = &target->peer,
         .addrs = addrs,
         .force = target->force,
+        .owner = target->passing ? n : NULL,
     };
 
     for (size_t i = 0; i < target->count && dial.count < SWARM_ADDRS_MAX; i++) {
@@ -450,6 +463,11 @@ enum err network_dial(struct network *n, struct connect_op *op,
         return OK;
     }
     return err;
+}
+
+bool network_is_passing(const struct network *n, const struct swarm_out *out)
+{
+    return out->owner == n;
 }
 
 enum err network_connect(struct network *n, struct connect_op *op,

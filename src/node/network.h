@@ -176,8 +176,13 @@ struct network_target {
     struct peer_id peer;
     const struct multiaddr *addrs; /* @count of them, with or without /p2p */
     size_t count;
-    bool force; /* also addresses that failed a moment ago */
+    bool force;   /* also addresses that failed a moment ago */
+    bool passing; /* for one question: nobody minds if it is closed after it */
 };
+
+/** network_is_passing - whether @out, SWARM_CONNECTED, is the end of such a
+ * dial. */
+bool network_is_passing(const struct network *n, const struct swarm_out *out);
 
 /**
  * network_dial - connect to a peer at any of its addresses.

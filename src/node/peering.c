@@ -12,6 +12,7 @@
 #include "env/kv.h"
 #include "libp2p/swarm.h"
 #include "node/dht.h"
+#include "node/exchange.h"
 #include "node/log.h"
 #include "node/network.h"
 #include "node/node.h"
@@ -25,6 +26,8 @@ enum {
     ADDRS_MAX = 32,
     LOAD_MAX = 100000, /* rows that are looked at */
     SEED_TEXT_MAX = 512,
+    GUESTS_PART = 8, /* of all connections */
+    GUESTS_LEAST = 6,
 };
 
 /* A request to a member. */
@@ -414,6 +417,7 @@ static void log_let_go(struct peering *p, const struct discovery_out *out)
     static const char *const words[] = {
         [DISCOVERY_WHY_FEELER] = "feeler",
         [DISCOVERY_WHY_TRIMMED] = "too many connections",
+        [DISCOVERY_WHY_PASSED] = "not used any more",
         [DISCOVERY_WHY_BANNED] = "banned",
     };
     struct log_line line;
@@ -464,6 +468,23 @@ static void carry_out(struct peering *p, const struct discovery_out *out,
     }
 }
 
+/* Before the core decides whom to let go. */
+static void tell_use(struct peering *p, struct mtime now)
+{
+    const struct exchange *x = node_exchange(p->node);
+    struct swarm_conn_info info;
+    struct conn_id after = {0};
+
+    if (!discovery_wants_use(p->core, now))
+        return;
+    bool any_wants = exchange_client_stats(x).wants_count > 0;
+    while (swarm_conn_next(p->swarm, after, &info) == OK) {
+        after = info.conn;
+        discovery_on_use(p->core, info.peer, info.used_at,
+                         any_wants && exchange_waits_for(x, info.peer));
+    }
+}
+
 bool peering_pump(struct peering *p, struct mtime now)
 {
     struct discovery_out *out;
@@ -472,6 +493,7 @@ bool peering_pump(struct peering *p, struct mtime now)
     if (p->pumping)
         return false;
     p->pumping = true;
+    tell_use(p, now);
     out = mem_alloc(sizeof(*out));
     while (discovery_next(p->core, now, out)) {
         carry_out(p, out, now);
@@ -487,6 +509,7 @@ static void on_timer(struct timer *t, struct mtime now)
 {
     struct peering *p = container_of(t, struct peering, timer);
 
+    tell_use(p, now);
     discovery_on_time(p->core, now);
     (void)peering_pump(p, now);
 }
@@ -507,6 +530,8 @@ static void on_connected(struct peering *p, const struct swarm_out *out,
         discovery_admits(p->core, &out->peer, &out->addr, out->inbound, now);
 
     discovery_on_connected(p->core, &out->peer, &out->addr, out->inbound, now);
+    if (network_is_passing(p->network, out))
+        discovery_on_passing(p->core, &out->peer, now);
     if (err != OK)
         swarm_close(p->swarm, out->conn, now);
 }
@@ -653,7 +678,14 @@ static void open_core(struct peering *p)
     };
     struct strbuf name;
 
-    core.conns_low = core.conns_high - core.conns_high / 8;
+    /* The rest is for those that come to a full node: they are answered. */
+    uint32_t guests = core.conns_high / GUESTS_PART;
+    if (guests < GUESTS_LEAST)
+        guests = GUESTS_LEAST;
+    if (guests > core.conns_high / 4)
+        guests = core.conns_high / 4;
+    core.conns_high -= guests;
+    core.guests = guests > 0 ? guests : 1;
     node_random(p->node, core.seed, sizeof(core.seed));
     p->core = discovery_new(&core);
     strbuf_init(&name, NAME_MAX - 1);

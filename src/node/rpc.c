@@ -29,6 +29,8 @@ struct rpc_stream {
     struct rpc_call *call; /* outbound: who waits for the answer */
     uint64_t request;      /* inbound: being served; 0: none */
     struct map_node by_request;
+    bool is_free; /* outbound: waits for the next request, in rpc.free */
+    struct map_node by_peer;
     bool reading; /* inside of read_requests() */
     bool lost;    /* freed when that returns */
     bool paused;  /* inbound: until its answers have left */
@@ -51,6 +53,7 @@ struct rpc {
     struct list ended; /* struct rpc_call whose @done is to be called */
     size_t paused_count;
     struct map requests; /* inbound streams, by request */
+    struct map free;     /* outbound ones that carry nothing, by peer */
     uint64_t next_request;
     struct timer timer;
 };
@@ -100,6 +103,13 @@ static struct rpc_stream *stream_new(struct rpc *r, const struct peer_id *peer,
     return s;
 }
 
+static void end_free(struct rpc_stream *s)
+{
+    if (s->is_free)
+        map_remove(&s->rpc->free, &s->by_peer);
+    s->is_free = false;
+}
+
 static void end_request(struct rpc_stream *s)
 {
     if (s->request != 0)
@@ -114,6 +124,7 @@ static void stream_free(struct rpc_stream *s)
 
     assert(s->call == NULL);
     end_request(s);
+    end_free(s);
     if (s->reading) {
         s->lost = true;
         return;
@@ -193,16 +204,12 @@ static void stream_failed(struct rpc_call *c, enum err err, struct mtime now)
     end_call(c, err);
 }
 
-static struct rpc_stream *free_stream_to(struct rpc *r,
+static struct rpc_stream *free_stream_to(const struct rpc *r,
                                          const struct peer_id *peer)
 {
-    list_for_each (it, &r->streams) {
-        struct rpc_stream *s = container_of(it, struct rpc_stream, link);
-        if (s->outbound && s->call == NULL && !s->ending &&
-            peer_id_eq(&s->peer, peer))
-            return s;
-    }
-    return NULL;
+    struct map_node *n = map_get(&r->free, peer_id_bytes(peer));
+
+    return n != NULL ? container_of(n, struct rpc_stream, by_peer) : NULL;
 }
 
 static enum err open_stream(struct rpc_call *c, struct mtime now)
@@ -234,6 +241,7 @@ static bool take_stream(struct rpc_call *c, struct mtime now)
     c->again = s != NULL;
     if (s == NULL)
         return false;
+    end_free(s);
     c->stream = s;
     s->call = c;
     touch(s, now);
@@ -245,19 +253,15 @@ static bool take_stream(struct rpc_call *c, struct mtime now)
 static void release_stream(struct rpc_stream *s)
 {
     struct rpc *r = s->rpc;
-    size_t spare = 0;
 
     s->call = NULL;
     if (s->ending)
         return;
-    list_for_each (it, &r->streams) {
-        const struct rpc_stream *other =
-            container_of(it, struct rpc_stream, link);
-        spare += other->outbound && other->call == NULL && !other->ending &&
-                 peer_id_eq(&other->peer, &s->peer);
-    }
-    if (spare <= RPC_FREE_STREAMS_MAX)
+    if (free_stream_to(r, &s->peer) == NULL) {
+        s->is_free = true;
+        map_put(&r->free, &s->by_peer, peer_id_bytes(&s->peer));
         return;
+    }
     s->ending = true; /* the end of theirs frees it */
     swarm_stream_close_write(r->swarm, s->base.id);
 }
@@ -741,6 +745,7 @@ struct rpc *rpc_new(struct env *env, struct network *network,
     list_init(&r->ended);
     env->rng->fill(env->rng, seed, sizeof(seed));
     map_init(&r->requests, seed);
+    map_init(&r->free, seed);
     timer_init(&r->timer, on_timer);
     r->service.on_stream = on_stream_in;
     if (config->on_request != NULL)
@@ -763,5 +768,6 @@ void rpc_free(struct rpc *r, struct mtime now)
                      SWARM_RESET_NONE);
     r->env->clock->set(r->env->clock, &r->timer, MTIME_NEVER);
     map_release(&r->requests);
+    map_release(&r->free);
     mem_free(r);
 }

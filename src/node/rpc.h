@@ -32,7 +32,6 @@ struct rpc_stream;
 
 enum {
     RPC_IDLE_MS = 60 * 1000,       /* a stream that carries nothing is closed */
-    RPC_FREE_STREAMS_MAX = 1,      /* kept to one peer */
     RPC_TARGET_ADDRS_MAX = 16,     /* dialed for one call */
     RPC_REFUSE_VIOLATION = 0x1004, /* codes of rpc_refuse() */
     RPC_REFUSE_RATE = 0x1003,

@@ -67,7 +67,7 @@ const struct sim_action sim_actions[SIM_VERBS_COUNT] = {
                   "no copy of the file is wanted from now on"},
     [SIM_EXPECT] = {"expect", "nt", false, 0,
                     "repairs NUMBER | keeps FILE | lacks FILE | state FILE "
-                    "STATE: holds now"},
+                    "STATE | peers LEAST: holds now"},
     [SIM_PROVIDE] = {"provide", "n", false, 0,
                      "announce a drawn key in the DHT, without a block"},
     [SIM_LOOKUP] = {"lookup", "n", false, 0,

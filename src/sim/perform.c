@@ -260,6 +260,7 @@ void sim_perform(struct sim_run *r, const struct sim_event *e)
         break;
     case SIM_MARK:
         r->result->marked_ms = r->world->time.now.ns / SIM_MS;
+        r->connections_before = r->world->net.connections;
         if (r->config->mark != NULL)
             r->config->mark(r->config->user);
         break;

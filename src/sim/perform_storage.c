@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "node/node.h"
 #include "node/objects.h"
+#include "node/peering.h"
 #include "sim/run_priv.h"
 
 enum { WORDS_MAX = 3, DETAIL_MAX = 200 };
@@ -149,6 +150,23 @@ static void expect_state(struct sim_run *r, const struct sim_machine *m,
     mem_free(status);
 }
 
+/* So many members of the network are connected, or more. */
+static void expect_peers(struct sim_run *r, const struct sim_machine *m,
+                         const char *text, const struct words *w)
+{
+    struct peering *p = node_peering(m->node);
+    uint64_t least = 0;
+    uint64_t found =
+        p == NULL ? 0 : discovery_counts(peering_discovery(p)).members;
+    struct strbuf number;
+
+    strbuf_init(&number, DETAIL_MAX);
+    strbuf_u64(&number, found);
+    if (sim_parse_size(w->word[1], &least) != OK || found < least)
+        expected(r, m, text, strbuf_cstr(&number));
+    strbuf_release(&number);
+}
+
 static void expect(struct sim_run *r, const struct sim_event *e)
 {
     const struct sim_machine *m = sim_machine_of(r, e);
@@ -171,6 +189,8 @@ static void expect(struct sim_run *r, const struct sim_event *e)
     } else if (w.count == 2 && bytes_eq(w.word[0], BYTES_LIT("lacks"))) {
         if (sim_keeps(m, file_of(r, w.word[1])))
             expected(r, m, text, "that it keeps it");
+    } else if (w.count == 2 && bytes_eq(w.word[0], BYTES_LIT("peers"))) {
+        expect_peers(r, m, text, &w);
     } else if (w.count == 3 && bytes_eq(w.word[0], BYTES_LIT("state"))) {
         expect_state(r, m, text, &w);
     } else {

@@ -15,6 +15,8 @@ enum {
     ADDR_MAX = 256,
     BOOTSTRAP_MAX = 16,
     BITS = 8,
+    MS_PER_MINUTE = 60 * 1000,
+    MILLION = 1000000,
 };
 
 /* Telling. */
@@ -205,6 +207,36 @@ static void start_wanted(struct sim_run *r)
     }
 }
 
+/* What the script asks of the network as a whole, once the events are over. */
+static void check_network(struct sim_run *r)
+{
+    struct sim_result *result = r->result;
+    const struct sim_dht_counts *dht = &result->dht;
+    uint64_t ms = r->world->time.now.ns / SIM_MS - result->marked_ms;
+    struct strbuf s;
+
+    strbuf_init(&s, SIM_FAILURE_MAX - 1);
+    if (result->marked_ms > 0)
+        result->marked_connections =
+            r->world->net.connections - r->connections_before;
+    uint64_t most =
+        r->script->calm_max * r->script->machines * ms / MS_PER_MINUTE;
+    if (r->script->calm_max > 0 && result->marked_connections > most) {
+        strbuf_u64(&s, result->marked_connections);
+        strbuf_str(&s, " since the mark, at most ");
+        strbuf_u64(&s, most);
+        sim_run_fail(r, NULL,
+                     "too many connections were made:", strbuf_bytes(&s));
+    } else if (dht->found * MILLION < dht->lookups * r->script->found_ppm) {
+        strbuf_u64(&s, dht->found);
+        strbuf_str(&s, " of ");
+        strbuf_u64(&s, dht->lookups);
+        sim_run_fail(r, NULL,
+                     "too few lookups found a provider:", strbuf_bytes(&s));
+    }
+    strbuf_release(&s);
+}
+
 /* Whether this phase is over, in which case the next has begun. */
 static void next_phase(struct sim_run *r)
 {
@@ -214,6 +246,7 @@ static void next_phase(struct sim_run *r)
     case SIM_PHASE_EVENTS:
         if (!late)
             break;
+        check_network(r);
         sim_undo_all(r);
         begin_phase(r, SIM_PHASE_SETTLE, r->script->settle_ns);
         break;
@@ -433,6 +466,8 @@ void sim_result_json(const struct sim_result *r, const char *name,
     add_field(out, "bytes", r->bytes);
     add_field(out, "datagrams", r->datagrams);
     add_field(out, "connections", r->connections);
+    if (r->marked_ms > 0)
+        add_field(out, "marked_connections", r->marked_connections);
     add_field(out, "faults", r->faults);
     add_field(out, "starts", r->starts);
     add_field(out, "requests", r->requests);

@@ -91,7 +91,8 @@ struct sim_result {
     uint64_t checked;    /* files that were read back */
     uint64_t disk_bytes; /* written */
     uint64_t syncs;
-    uint64_t marked_ms; /* virtual time of the mark */
+    uint64_t marked_ms;          /* virtual time of the mark */
+    uint64_t marked_connections; /* made from it to the last event */
     struct sim_dht_counts dht;
     char why[SIM_FAILURE_MAX]; /* of the first failure, else empty */
 };

@@ -120,6 +120,7 @@ struct sim_run {
     struct list provided; /* keys that were announced */
     uint64_t provided_count;
     struct sim_rand dht_rand;
+    uint64_t connections_before; /* the mark */
     size_t event_at;
     struct timer next;
     struct timer poll;

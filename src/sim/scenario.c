@@ -94,6 +94,31 @@ static const struct sim_scenario table[] = {
         .seeds = 10,
     },
     {
+        .name = "crowd",
+        .help = "newcomers come to nodes that all have as many links as they "
+                "may",
+        .text = "nodes 140\n"
+                "duration 9m\n"
+                "settle 1m\n"
+                "secured yes\n"
+                "link all latency 20ms jitter 10ms\n"
+                "bootstrap 2\n"
+                "set all logging.level=warning\n"
+                "set all network.outbound=8\n"
+                "set all network.connections_max=28\n"
+                "calm 5\n"
+                "found 98%\n"
+                "at 0s start 0-119 over 30s\n"
+                "at 3m mark\n"
+                "random 30 from 2m to 5m provide any\n"
+                "random 120 from 3m to 9m lookup any\n"
+                "at 6m start 120-139\n"
+                "at 390s expect 120-139 peers 1\n"
+                "at 8m expect 120-139 peers 3\n"
+                "random 12 from 3m to 5m kill any for 30s\n",
+        .seeds = 5,
+    },
+    {
         .name = "dht",
         .help =
             "1,000 nodes announce and look up while 20% an hour come and go",

@@ -218,6 +218,20 @@ static enum err read_bootstrap(struct sim_line *l)
     return err == OK ? sim_line_end(l) : err;
 }
 
+static enum err read_calm(struct sim_line *l)
+{
+    enum err err = sim_line_number(l, COUNT_MAX, &l->script->calm_max);
+
+    return err == OK ? sim_line_end(l) : err;
+}
+
+static enum err read_found(struct sim_line *l)
+{
+    enum err err = sim_line_share(l, &l->script->found_ppm);
+
+    return err == OK ? sim_line_end(l) : err;
+}
+
 /* Lines of events. */
 
 static enum err read_at(struct sim_line *l)
@@ -280,6 +294,8 @@ static enum err read_line(struct sim_line *l)
         {"settle", read_settle, NULL},
         {"secured", read_secured, NULL},
         {"bootstrap", read_bootstrap, NULL},
+        {"calm", read_calm, NULL},
+        {"found", read_found, NULL},
         {"set", read_set, NULL},
         {"at", read_at, NULL},
         {"every", read_every, NULL},

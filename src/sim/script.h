@@ -116,6 +116,9 @@ struct sim_script {
     uint64_t settle_ns; /* after it, for what is under way to end */
     bool secured;
     uint32_t bootstrap; /* machines from 0 on that the others dial */
+    uint64_t calm_max;  /* after the mark: connections made for each node in a
+                           minute; 0: any number */
+    uint64_t found_ppm; /* of the lookups must have found a provider */
     struct sim_settings settings;
     struct sim_traits *traits; /* of each machine */
     struct sim_settings **own; /* of each machine, or NULL */

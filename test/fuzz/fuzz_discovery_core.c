@@ -232,7 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct discovery_config config = {.network = "devnet",
                                       .key = &s.keys[PEERS],
                                       .outbound_target = 2,
-                                      .conns_low = 3,
+                                      .guests = 2,
                                       .conns_high = 4};
     s.d = discovery_new(&config);
     discovery_set_clock(s.d, (uint64_t)UNIX_S * 1000, s.now);

@@ -202,8 +202,10 @@ static void test_one_block(void **state)
     want(r, 7);
     assert_asked(r, 0, 7, false);
     assert_int_equal(bs_session_left(r->session), 1);
+    assert_true(bs_client_waits_for(r->client, &r->peers[0]));
     r->now = at_ms(30);
     send_block(r, 0, 7);
+    assert_false(bs_client_waits_for(r->client, &r->peers[0]));
     assert_int_equal(r->gots_count, 1);
     assert_int_equal(r->gots[0].want_id, 7);
     assert_ptr_equal(r->gots[0].session, r->session);

@@ -9,6 +9,12 @@
 
 /* Dialling. ---------------------------------------------------------------- */
 
+/* Inbound places of the usual limits. */
+enum {
+    SHARE = DISCOVERY_CONNS_HIGH - DISCOVERY_OUTBOUND_TARGET -
+            DISCOVERY_CONNS_HIGH / 4
+};
+
 static void test_bootstrap(void **state)
 {
     struct owner *o = *state;
@@ -355,37 +361,177 @@ static void test_admits(void **state)
     owner_stop(o);
 }
 
+/* Ends all links that the core lets go, each with @why and a number between
+ * @first and @last; how many. */
+static size_t end_let_go(struct owner *o, enum discovery_why why,
+                         uint32_t first, uint32_t last)
+{
+    struct discovery_out out;
+    size_t gone = 0;
+    while (owner_next(o, DISCOVERY_DISCONNECT, &out)) {
+        uint32_t n = (uint32_t)out.peer.bytes[4] << 8 | out.peer.bytes[5];
+        assert_int_equal(out.why, why);
+        assert_in_range(n, first, last);
+        discovery_on_disconnected(o->d, &out.peer, o->now);
+        gone++;
+    }
+    return gone;
+}
+
 /* Over the limit the newest of the most crowded group go; never those that are
  * protected, manual, or outbound. */
 static void test_trim(void **state)
 {
     struct owner *o = *state;
-    struct discovery_out out;
+    struct peer_id protected_id = id_of(500);
     owner_start(o);
     for (uint32_t n = 0; n < DISCOVERY_OUTBOUND_TARGET; n++)
         owner_connect(o, n, addr_n(n), false);
-    struct peer_id protected_id = id_of(500);
-    for (uint32_t n = 0; n < 40; n++) {
-        /* One group with 40, one with one each. */
+    for (uint32_t n = 0; n < SHARE / 2; n++) {
+        /* One group with half of all, one with one each. */
         owner_connect(o, 500 + n, addr_ip(0x2d000001U + n), true);
         owner_connect(o, 600 + n, addr_n(20 + n), true);
         if (n == 0)
             discovery_protect(o->d, &protected_id, true);
     }
+    owner_pass(o, MINUTE);
     assert_int_equal(owner_count(o, DISCOVERY_DISCONNECT), 0);
     owner_connect(o, 700, addr_n(80), true);
-    size_t gone = 0;
-    while (owner_next(o, DISCOVERY_DISCONNECT, &out)) {
-        uint32_t n = (uint32_t)out.peer.bytes[4] << 8 | out.peer.bytes[5];
-        assert_int_equal(out.why, DISCOVERY_WHY_TRIMMED);
-        assert_in_range(n, 501, 539);
-        discovery_on_disconnected(o->d, &out.peer, o->now);
-        gone++;
-    }
-    assert_int_equal(gone, 81 - (DISCOVERY_CONNS_LOW - 16));
+    owner_pass(o, SECOND);
+    assert_int_equal(end_let_go(o, DISCOVERY_WHY_TRIMMED, 527, 527), 1);
+    owner_pass(o, HOUR / 60);
+    assert_int_equal(end_let_go(o, DISCOVERY_WHY_TRIMMED, 0, 0), 0);
+    assert_int_equal(discovery_counts(o->d).inbound, SHARE);
     assert_int_equal(discovery_counts(o->d).outbound,
                      DISCOVERY_OUTBOUND_TARGET);
     owner_stop(o);
+}
+
+/* Those that come to a full node are guests: let in up to a number, let be for
+ * a while, shorter when they are many; then they go, not those that were there
+ * before. */
+static void test_guests(void **state)
+{
+    struct owner *o = *state;
+    struct multiaddr addr = addr_n(900);
+    owner_start(o);
+    for (uint32_t n = 0; n < SHARE; n++)
+        owner_connect(o, 100 + n, addr_n(100 + n), true);
+    owner_pass(o, MINUTE);
+    owner_connect(o, 500, addr_n(500), true);
+    owner_pass(o, 9 * SECOND);
+    assert_int_equal(end_let_go(o, DISCOVERY_WHY_TRIMMED, 0, 0), 0);
+    owner_pass(o, 2 * SECOND);
+    assert_int_equal(end_let_go(o, DISCOVERY_WHY_TRIMMED, 500, 500), 1);
+    for (uint32_t n = 0; n < DISCOVERY_GUESTS; n++) {
+        assert_int_equal(discovery_admits(o->d, NULL, &addr, true, o->now), OK);
+        owner_connect(o, 600 + n, addr_n(600 + n), true);
+    }
+    assert_int_equal(discovery_admits(o->d, NULL, &addr, true, o->now),
+                     E_LIMIT);
+    owner_pass(o, SECOND);
+    assert_int_equal(end_let_go(o, DISCOVERY_WHY_TRIMMED, 0, 0), 0);
+    owner_pass(o, 2 * SECOND);
+    assert_int_equal(
+        end_let_go(o, DISCOVERY_WHY_TRIMMED, 600, 600 + DISCOVERY_GUESTS - 1),
+        DISCOVERY_GUESTS);
+    assert_int_equal(discovery_admits(o->d, NULL, &addr, true, o->now), OK);
+    owner_stop(o);
+}
+
+/* What is used or waited for stays, while others go. */
+static void test_used(void **state)
+{
+    struct owner *o = *state;
+    owner_start(o);
+    for (uint32_t n = 0; n < SHARE + 2; n++)
+        owner_connect(o, 100 + n, addr_n(100 + n), true);
+    struct peer_id used = id_of(100 + SHARE + 1);
+    struct peer_id waited = id_of(100 + SHARE);
+    for (unsigned s = 0; s < 20; s++) {
+        discovery_on_use(o->d, &used, o->now, false);
+        discovery_on_use(o->d, &waited, o->now, true);
+        owner_pass(o, SECOND);
+    }
+    assert_int_equal(
+        end_let_go(o, DISCOVERY_WHY_TRIMMED, 100 + SHARE - 2, 100 + SHARE - 1),
+        2);
+    owner_stop(o);
+}
+
+/* A link for one question ends when it is not used any more, says no hello to a
+ * peer once we know enough, and takes no outbound place, but may fill one. */
+static void test_passing(void **state)
+{
+    struct owner *o = *state;
+    struct peer_id id = id_of(50);
+    owner_start(o);
+    for (uint32_t n = 0; n < 4 * DISCOVERY_OUTBOUND_TARGET; n++)
+        assert_int_equal(owner_hear(o, 200 + n, addr_n(200 + n), BOOK_DHT), OK);
+    for (uint32_t n = 0; n < DISCOVERY_OUTBOUND_TARGET; n++)
+        owner_connect(o, n, addr_n(n), false);
+    owner_drain(o);
+    discovery_on_connected(o->d, &id, &(struct multiaddr){.len = 0}, false,
+                           o->now);
+    discovery_on_passing(o->d, &id, o->now);
+    discovery_on_identified(o->d, &id, true, o->now);
+    assert_int_equal(owner_count(o, DISCOVERY_REQUEST), 0);
+    assert_int_equal(discovery_counts(o->d).outbound,
+                     DISCOVERY_OUTBOUND_TARGET);
+    owner_pass(o, DISCOVERY_PASSING_MS - SECOND);
+    discovery_on_use(o->d, &id, o->now, false);
+    owner_pass(o, DISCOVERY_PASSING_MS - SECOND);
+    assert_int_equal(end_let_go(o, DISCOVERY_WHY_PASSED, 0, 0), 0);
+    owner_pass(o, 2 * SECOND);
+    assert_int_equal(end_let_go(o, DISCOVERY_WHY_PASSED, 50, 50), 1);
+
+    struct peer_id lost = id_of(0);
+    discovery_on_disconnected(o->d, &lost, o->now);
+    assert_int_equal(owner_hear(o, 50, addr_n(50), BOOK_DHT), OK);
+    struct multiaddr addr = addr_n(50);
+    discovery_on_connected(o->d, &id, &addr, false, o->now);
+    discovery_on_passing(o->d, &id, o->now);
+    discovery_on_identified(o->d, &id, true, o->now);
+    owner_pass(o, 2 * DISCOVERY_PASSING_MS);
+    assert_int_equal(end_let_go(o, DISCOVERY_WHY_PASSED, 0, 0), 0);
+    assert_int_equal(discovery_counts(o->d).outbound,
+                     DISCOVERY_OUTBOUND_TARGET);
+    owner_stop(o);
+}
+
+/* A bootstrap peer that lets us go at once is left alone longer each time, also
+ * when it is told of again, and whoever is alone asks for others at intervals;
+ * an ordinary peer for a minute at least. */
+static void test_turned_away(void **state)
+{
+    struct owner *o = *state;
+    static const enum book_source sources[] = {BOOK_BOOTSTRAP, BOOK_EXCHANGE};
+    for (size_t i = 0; i < countof(sources); i++) {
+        struct discovery_out out;
+        struct peer_id id = id_of(1);
+        struct multiaddr addr = addr_n(1);
+        size_t dials = 0;
+        owner_start(o);
+        for (unsigned s = 0; s < HOUR / SECOND; s++) {
+            bool told = false;
+            while (discovery_next(o->d, o->now, &out)) {
+                told |= out.kind == DISCOVERY_BOOTSTRAP;
+                if (out.kind != DISCOVERY_DIAL)
+                    continue;
+                dials++;
+                discovery_on_connected(o->d, &id, &addr, false, o->now);
+                discovery_on_disconnected(o->d, &id, o->now);
+            }
+            if (told)
+                assert_int_equal(owner_hear(o, 1, addr, sources[i]), OK);
+            owner_pass(o, SECOND);
+        }
+        if (sources[i] == BOOK_BOOTSTRAP)
+            assert_in_range(dials, 10, 24);
+        else
+            assert_in_range(dials, 4, 8);
+        owner_stop(o);
+    }
 }
 
 /* Limits that do not fit together are made to. */
@@ -395,8 +541,8 @@ static void test_small_limits(void **state)
     static const struct discovery_config rows[] = {
         {.conns_high = 1},
         {.conns_high = 10},
-        {.conns_high = 10, .conns_low = 20},
-        {.conns_high = 10, .conns_low = 1, .outbound_target = 10},
+        {.conns_high = 10, .guests = 1},
+        {.conns_high = 10, .outbound_target = 10},
         {.conns_high = UINT32_MAX, .outbound_target = UINT32_MAX},
     };
     struct discovery_out out;
@@ -404,6 +550,7 @@ static void test_small_limits(void **state)
         owner_start_with(o, rows[i]);
         for (uint32_t n = 0; n < 40; n++) {
             owner_connect(o, n, addr_n(n), n % 4 == 0);
+            owner_pass(o, 20 * SECOND);
             while (owner_next(o, DISCOVERY_DISCONNECT, &out))
                 discovery_on_disconnected(o->d, &out.peer, o->now);
         }
@@ -551,7 +698,7 @@ static void test_links_limit(void **state)
 {
     struct owner *o = *state;
     owner_start_with(o, (struct discovery_config){.conns_high = 100000,
-                                                  .conns_low = 90000,
+                                                  .guests = 9,
                                                   .outbound_target = 1});
     struct multiaddr addr = addr_n(1);
     for (uint32_t n = 0; n <= DISCOVERY_LINKS_MAX; n++) {
@@ -618,6 +765,10 @@ int main(void)
         cmocka_unit_test(test_ban_disconnects),
         cmocka_unit_test(test_admits),
         cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_guests),
+        cmocka_unit_test(test_used),
+        cmocka_unit_test(test_passing),
+        cmocka_unit_test(test_turned_away),
         cmocka_unit_test(test_small_limits),
         cmocka_unit_test(test_candidates),
         cmocka_unit_test(test_damaged_record),

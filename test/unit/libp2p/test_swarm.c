@@ -207,6 +207,33 @@ static void test_writable(void **state)
     pair_free(p);
 }
 
+/* When a connection was used last: by a stream of the owner's, whichever way,
+ * not by keepalive and identify. */
+static void test_used_at(void **state)
+{
+    (void)state;
+    struct pair *p = new_pair();
+    struct swarm_conn_info info;
+    struct conn_id none = {0};
+    pair_connect(p);
+    struct mtime since = p->now;
+    pair_sleep(p, 60 * 1000);
+    for (int side = 0; side < 2; side++) {
+        assert_int_equal(swarm_conn_next(p->side[side].swarm, none, &info), OK);
+        assert_int_equal(info.used_at.ns, since.ns);
+    }
+    struct mtime used = p->now;
+    struct stream_id s = open_stream(p, echo, 1);
+    assert_int_equal(write_bytes(p, 0, s, BYTES_LIT("hello")), OK);
+    pair_run(p);
+    pair_sleep(p, 60 * 1000);
+    for (int side = 0; side < 2; side++) {
+        assert_int_equal(swarm_conn_next(p->side[side].swarm, none, &info), OK);
+        assert_int_equal(info.used_at.ns, used.ns);
+    }
+    pair_free(p);
+}
+
 /* Nothing is produced for a socket that has enough. */
 static void test_socket_back_pressure(void **state)
 {
@@ -689,6 +716,7 @@ int main(void)
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_bulk),
         cmocka_unit_test(test_writable),
+        cmocka_unit_test(test_used_at),
         cmocka_unit_test(test_socket_back_pressure),
         cmocka_unit_test(test_stream_reset),
         cmocka_unit_test(test_choice_of_protocol),

@@ -95,6 +95,39 @@ static void what_was_acknowledged_survives(void **state)
     }
 }
 
+/* Two connections after the mark, again and a dial back: too many where none
+ * is allowed. */
+static void a_storm_of_connections_fails(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *why;
+    } cases[] = {
+        {"calm 60\nat 5s expect 0,1 peers 1\n", ""},
+        {"calm 1\n", "8.000s too many connections were made: 2 since the "
+                     "mark, at most 0"},
+        {"at 50ms expect 0 peers 1\n",
+         "0.050s node 0: expected peers 1, found 0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct strbuf text;
+        strbuf_init(&text, 1000);
+        strbuf_str(&text, "nodes 2\n"
+                          "duration 8s\n"
+                          "at 0s start all\n"
+                          "at 100ms connect 1 0\n"
+                          "at 1s mark\n"
+                          "at 2s reset 1\n");
+        strbuf_str(&text, cases[i].text);
+        struct sim_result r = run(strbuf_cstr(&text), 1);
+        assert_string_equal(r.why, cases[i].why);
+        assert_int_equal(r.failed, cases[i].why[0] != '\0');
+        strbuf_release(&text);
+    }
+}
+
 static void a_run_that_fails_is_shrunk(void **state)
 {
     struct sim_script script;
@@ -144,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_moves),
         cmocka_unit_test(what_was_acknowledged_survives),
+        cmocka_unit_test(a_storm_of_connections_fails),
         cmocka_unit_test(a_run_that_fails_is_shrunk),
         cmocka_unit_test(the_report_is_json),
     };

@@ -33,6 +33,8 @@ static void traits_and_events(void **state)
                            "\n"
                            "duration 2m\n"
                            "secured yes\n"
+                           "calm 5\n"
+                           "found 98%\n"
                            "link 0-4,9 latency 30ms loss 0.5% up 1MiB\n"
                            "nat 3\n"
                            "lan 1 7\n"
@@ -51,6 +53,8 @@ static void traits_and_events(void **state)
                      OK);
     assert_int_equal(s.machines, 10);
     assert_true(s.secured);
+    assert_int_equal(s.calm_max, 5);
+    assert_int_equal(s.found_ppm, 980000);
     assert_true(s.duration_ns == UINT64_C(120) * SIM_S);
     assert_int_equal(s.traits[4].link.latency_ns, 30 * SIM_MS);
     assert_int_equal(s.traits[9].link.loss_ppm, 5000);
@@ -113,6 +117,8 @@ static void what_is_wrong_is_named(void **state)
          "line 2: it ends before it begins: 4s"},
         {"nodes 2\nfly\n", "line 2: there is no such line: fly"},
         {"nodes 2\nbootstrap 3\n", "line 2: too large a number: 3"},
+        {"nodes 2\ncalm 1%\n", "line 2: not a number: 1%"},
+        {"nodes 2\nfound 98\n", "line 2: not a share: 98"},
     };
 
     (void)state;
