@@ -10,10 +10,8 @@
  *    network.
  * 4. Machines on one address hold at most one copy where others exist.
  *
- * Who got forged or old answers goes on to hold an honest node for a liar until
- * there is a newer receipt of it, which may take half a day, and who sent them
- * is banned: then there may be more copies than wanted or known to the owner,
- * but not fewer.
+ * Who sent forged or old messages is banned for longer than a run: then an
+ * owner may not see a copy that is there.
  *
  * A machine whose disk is damaged, that forges or that is mute has no copy that
  * counts.  One that lied otherwise, or no more, or that lost its blocks and may
@@ -28,7 +26,7 @@
 enum {
     LOOK_MS = 1000,
     STABLE_GRACES = 3, /* so long all must be as it should */
-    DETAIL_MAX = 1000,
+    DETAIL_MAX = 4000,
 };
 
 struct tally {
@@ -89,22 +87,16 @@ static void add_detail(struct sim_run *r, const struct sim_file *f,
     }
 }
 
-/* As its owner sees it. */
-static void add_view(const struct sim_run *r, const struct sim_file *f,
-                     struct strbuf *s)
+/* As the machine @m sees it. */
+static void add_view(const struct sim_run *r, const struct sim_machine *m,
+                     const struct sim_file *f, struct strbuf *s)
 {
-    const struct sim_machine *m = r->world->machines[f->machine];
     struct keeper_status *status = mem_zalloc(1, sizeof(*status));
 
-    strbuf_str(s, ", owner:");
-    if (m->state != SIM_RUNNING) {
-        strbuf_str(s, " off");
-    } else if (objects_status(node_objects(m->node), &f->root, status) != OK) {
-        strbuf_str(s, " does not know it");
-    } else {
-        strbuf_str(s, " ");
+    if (objects_status(node_objects(m->node), &f->root, status) != OK)
+        strbuf_str(s, "does not know it");
+    else
         strbuf_str(s, keeper_state_name(status->state));
-    }
     for (size_t i = 0; i < status->holders_count; i++) {
         const struct keeper_holder_status *h = &status->holders[i];
         for (uint32_t n = 0; n < r->world->machines_count; n++) {
@@ -119,6 +111,26 @@ static void add_view(const struct sim_run *r, const struct sim_file *f,
     mem_free(status);
 }
 
+static void add_views(const struct sim_run *r, const struct sim_file *f,
+                      struct strbuf *s)
+{
+    const struct sim_machine *owner = r->world->machines[f->machine];
+
+    strbuf_str(s, ", owner: ");
+    if (owner->state == SIM_RUNNING)
+        add_view(r, owner, f, s);
+    else
+        strbuf_str(s, "off");
+    for (uint32_t i = 0; i < r->world->machines_count; i++) {
+        if (!sim_keeps(r->world->machines[i], f))
+            continue;
+        strbuf_str(s, "; ");
+        strbuf_u64(s, i);
+        strbuf_str(s, ": ");
+        add_view(r, r->world->machines[i], f, s);
+    }
+}
+
 static void fail(struct sim_run *r, const struct sim_machine *m,
                  const struct sim_file *f, const char *what)
 {
@@ -126,7 +138,7 @@ static void fail(struct sim_run *r, const struct sim_machine *m,
 
     strbuf_init(&s, DETAIL_MAX);
     add_detail(r, f, &s);
-    add_view(r, f, &s);
+    add_views(r, f, &s);
     sim_run_fail(r, m, what, strbuf_bytes(&s));
     strbuf_release(&s);
 }
@@ -253,7 +265,7 @@ static const char *what_is_wrong(const struct sim_run *r,
         return NULL; /* nobody ever had it but who lost it */
     if (f->is_gone)
         return t.good > 0 ? "copies that nobody wants:" : NULL;
-    if (t.good > f->copies && !r->is_forged)
+    if (t.good > f->copies)
         return "too many copies:";
     if (t.good + t.half < want)
         return "too few copies:";

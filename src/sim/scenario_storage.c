@@ -37,7 +37,7 @@ const struct sim_scenario sim_scenarios_storage[] = {
                 "settle 30m\n"
                 "bootstrap 2\n" BASE "at 0s start all over 5s\n"
                 "at 20s add 5 a 1-300KiB copies 3\n"
-                "at 20s add 6 b 1-1500KiB copies 2\n"
+                "at 20s add 6 b 1-1500KiB copies 3\n"
                 "at 5m power holder:a for ever\n"
                 "at 10m kill holder:b for ever\n"
                 "at 15m power holder:a for ever\n"
@@ -223,7 +223,22 @@ const struct sim_scenario sim_scenarios_storage[] = {
                 "at 12m gone b\n"
                 "at 12m power holder:b for ever\n"
                 "at 19m expect 6 state b lost\n",
-        .seeds = 0,
+        .seeds = 8,
+    },
+    {
+        .name = "shunned",
+        .help = "an owner and its holders never reach each other again",
+        .text = "nodes 12\n"
+                "duration 55m\n"
+                "settle 60m\n"
+                "bootstrap 2\n" BASE "at 0s start all over 5s\n"
+                "at 20s add 5 a 1-300KiB copies 3\n"
+                "at 20s add 6 b 1-300KiB copies 3\n"
+                "at 3m cut 5 0-4,7,8 for ever\n"
+                "at 10m cut 0-3 9-11 for ever\n"
+                "at 30m power holder:a for ever\n"
+                "at 50m kill holder:b for ever\n",
+        .seeds = 8,
     },
     {
         .name = "all",

@@ -15,9 +15,9 @@
  */
 
 enum {
-    OWN_AUDITS = 8,           /* intervals; even where a better one audits */
-    FAILED_RETRY_GRACES = 16, /* one that lied is not asked for so long */
-    RENEW_PART = 4,           /* of its life: a receipt is asked for anew */
+    OWN_AUDITS = 8,   /* intervals; even where a better one audits */
+    BLIND_AUDITS = 4, /* intervals; an owner without a block asks for states */
+    RENEW_PART = 4,   /* of its life: a receipt is asked for anew */
 };
 
 uint64_t keeper_place(const struct keeper *k, const struct keeper_object *o)
@@ -49,8 +49,7 @@ struct mtime keeper_act_at(const struct keeper *k,
 
 bool keeper_can_act(const struct keeper *k, const struct keeper_object *o)
 {
-    if (o->role == KEEPER_HOLDER &&
-        (o->phase != KEEPER_PHASE_HELD || !keeper_self(o)->has_receipt))
+    if (o->role == KEEPER_HOLDER && !keeper_has_all(o))
         return false;
     return mtime_reached(k->now.mono, keeper_look(o)->no_blocks_until);
 }
@@ -112,12 +111,15 @@ void keeper_audit_plan(struct keeper *k, struct keeper_copy *c)
 
 /*
  * How long the word of a better one is enough: whether a copy is there, each
- * sees for itself now and then.  What it found silent it asks until it knows.
+ * sees for itself now and then.  What it found silent it asks until it knows,
+ * and whom it has only heard of it asks once.
  */
 static uint64_t own_wait_ms(const struct keeper *k, const struct keeper_copy *c)
 {
     uint64_t since_ms = UINT64_C(1000) * c->since_s;
-    if (c->state == KEEPER_HOLDER_SILENT)
+    bool is_hearsay =
+        !c->seen && c->verified_s == 0 && since_ms > k->started_ms;
+    if (c->state == KEEPER_HOLDER_SILENT || is_hearsay)
         return 0;
     if (c->since_s < c->verified_s)
         since_ms = UINT64_C(1000) * c->verified_s;
@@ -138,6 +140,19 @@ static void leave_to_better(struct keeper *k, struct keeper_copy *c,
     keeper_due(k, c, at);
 }
 
+/*
+ * Whom we do not count though it has a receipt we ask ourselves: only our own
+ * audit counts it again.  An owner asks all that it has.
+ */
+static bool is_ours_to_ask(const struct keeper_object *o,
+                           const struct keeper_copy *c)
+{
+    bool is_back = c->peer->connected && (c->state == KEEPER_HOLDER_SILENT ||
+                                          c->state == KEEPER_HOLDER_GONE);
+    return is_back || c->state == KEEPER_HOLDER_FAILED ||
+           o->role == KEEPER_OWNER;
+}
+
 static void audit_due(struct keeper *k, struct keeper_copy *c)
 {
     struct keeper_object *o = keeper_object_of(c);
@@ -147,9 +162,11 @@ static void audit_due(struct keeper *k, struct keeper_copy *c)
             keeper_poll(k, c);
         return;
     case KEEPER_HOLDER_OFFERED:
-    case KEEPER_HOLDER_FAILED:
         return;
+    case KEEPER_HOLDER_FAILED:
     case KEEPER_HOLDER_GONE:
+        if (!c->has_receipt)
+            return;
         if (c->until_s <= keeper_unix_s(k)) {
             keeper_copy_free(k, c);
             return;
@@ -160,11 +177,8 @@ static void audit_due(struct keeper *k, struct keeper_copy *c)
     case KEEPER_HOLDER_SILENT:
         break;
     }
-    /* Who is back is asked by all who had missed it: they count it again. */
-    bool is_back = c->peer->connected && (c->state == KEEPER_HOLDER_SILENT ||
-                                          c->state == KEEPER_HOLDER_GONE);
     uint64_t own_ms = keeper_can_act(k, o) ? own_wait_ms(k, c) : UINT32_MAX;
-    if (!is_back && own_ms > 0 && !keeper_is_acting(k, o)) {
+    if (!is_ours_to_ask(o, c) && own_ms > 0 && !keeper_is_acting(k, o)) {
         leave_to_better(k, c, own_ms);
         return;
     }
@@ -279,16 +293,64 @@ static void no_verdict(struct keeper *k, struct keeper_copy *c)
     keeper_audit_plan(k, c);
 }
 
+static struct keeper_chore *first_ready(const struct keeper_peer *p)
+{
+    return container_of(list_first(&p->ready), struct keeper_chore, ready);
+}
+
+/* An owner who has not got the blocks of late: it may ask, not judge. */
+static bool is_blind(const struct keeper *k, const struct keeper_object *o)
+{
+    return o->role == KEEPER_OWNER &&
+           !mtime_reached(k->now.mono, keeper_look(o)->no_blocks_until);
+}
+
+/* The peer cannot be reached: so are the others that wait for it. */
+static void silence_ready(struct keeper *k, struct keeper_peer *p)
+{
+    while (!list_empty(&p->ready)) {
+        struct list *link = list_first(&p->ready);
+        list_remove(link);
+        keeper_silent(k, keeper_chore_copy(
+                             container_of(link, struct keeper_chore, ready)));
+    }
+}
+
+/* Ask the first that waits for its state, in the place of an audit. */
+static void look(struct keeper *k, struct keeper_peer *p)
+{
+    struct keeper_chore *chore = first_ready(p);
+    list_remove(&chore->ready);
+    chore->is_looking = keeper_ask_status(k, chore->object, p);
+    assert(chore->is_looking); /* it is not too busy */
+}
+
+void keeper_looked(struct keeper *k, struct keeper_copy *c, bool is_there,
+                   enum err err)
+{
+    if (!keeper_chore_look(c)->is_looking)
+        return;
+    keeper_chore(c)->is_looking = false;
+    if (!is_there) {
+        keeper_silent(k, c);
+        if (err != E_REFUSED)
+            silence_ready(k, c->peer);
+    } else if (c->state != KEEPER_HOLDER_FAILED) {
+        keeper_audit_plan(k, c);
+    } else if (c->has_receipt) {
+        keeper_due(k, c, keeper_after(k, k->config.grace_ms));
+    }
+}
+
 static void begin(struct keeper *k, struct keeper_peer *p)
 {
     struct keeper_audit *a = mem_zalloc(1, sizeof(*a));
     a->peer = p;
     p->audit = a;
-    while (a->count < STORAGE_AUDIT_ITEMS_MAX && !list_empty(&p->ready)) {
-        struct list *link = list_first(&p->ready);
-        list_remove(link);
-        struct keeper_chore *chore =
-            container_of(link, struct keeper_chore, ready);
+    while (a->count < STORAGE_AUDIT_ITEMS_MAX && !list_empty(&p->ready) &&
+           !is_blind(k, first_ready(p)->object)) {
+        struct keeper_chore *chore = first_ready(p);
+        list_remove(&chore->ready);
         struct keeper_audit_item *item = &a->items[a->count];
         chore->audit = a;
         item->object = chore->object;
@@ -310,10 +372,12 @@ void keeper_audit_peer(struct keeper *k, struct keeper_peer *p)
         p->calls >= KEEPER_PEER_CALLS_MAX)
         return; /* what ends one of those comes back here */
     struct mtime at;
-    if (take_credit(k, &at))
-        begin(k, p);
-    else
+    if (!take_credit(k, &at))
         keeper_heap_sooner(&k->heap, &p->timer, at);
+    else if (is_blind(k, first_ready(p)->object))
+        look(k, p);
+    else
+        begin(k, p);
 }
 
 static void drop_unpicked(struct keeper_audit *a)
@@ -380,10 +444,20 @@ static void send(struct keeper *k, struct keeper_audit *a)
 static void no_block_here(struct keeper *k, struct keeper_copy *c)
 {
     struct keeper_object *o = keeper_object_of(c);
-    keeper_work(o)->no_blocks_until = keeper_after(k, k->config.grace_ms);
-    if (o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD)
-        keeper_mend(k, o);
-    no_verdict(k, c);
+    if (o->role == KEEPER_HOLDER) {
+        keeper_work(o)->no_blocks_until = keeper_after(k, k->config.grace_ms);
+        if (o->phase == KEEPER_PHASE_HELD)
+            keeper_mend(k, o);
+        no_verdict(k, c);
+        return;
+    }
+    keeper_work(o)->no_blocks_until =
+        keeper_after(k, UINT64_C(1) * BLIND_AUDITS * k->config.audit_ms);
+    if (keeper_chore_look(c)->verify != NULL)
+        keeper_verify_part(k, c, E_AGAIN);
+    struct keeper_chore *chore = keeper_chore(c);
+    list_remove(&chore->ready);
+    list_add_tail(&c->peer->ready, &chore->ready);
 }
 
 static void audit_picked(struct keeper *k, struct keeper_audit *a, size_t item,
@@ -433,7 +507,10 @@ static void passed(struct keeper *k, struct keeper_copy *c,
     if (mtime_reached(a->began, keeper_look(keeper_object_of(c))->trim_began))
         c->proved = true;
     c->seen = true;
-    keeper_alive(k, c);
+    if (keeper_is_refuted(c))
+        keeper_counts_again(k, c);
+    else
+        keeper_alive(k, c);
     keeper_tell(k, KEEPER_EVENT_AUDIT_PASSED, keeper_object_of(c), c->peer);
     if (keeper_chore_look(c)->verify != NULL)
         keeper_verify_part(k, c, OK);
@@ -454,10 +531,11 @@ static void failed(struct keeper *k, struct keeper_copy *c, enum err err)
 {
     struct keeper_object *o = keeper_object_of(c);
     k->stats.audits_failed++;
-    o->urgent = true;
-    keeper_lost_copy(k, c,
-                     UINT64_C(1) * FAILED_RETRY_GRACES * k->config.grace_ms);
-    keeper_set_changed(k, o);
+    o->urgent = o->urgent || keeper_counts(k, c);
+    bool counted = keeper_counts(k, c);
+    keeper_refuted(k, c, err != E_NOTFOUND);
+    if (counted)
+        keeper_set_changed(k, o);
     if (err == E_NOTFOUND)
         c->suspect = keeper_ask_status(k, o, c->peer);
     else
@@ -538,17 +616,6 @@ void keeper_audit_answer(struct keeper *k, struct keeper_task *t)
     a->has_answer = true;
     take_renewed(k, a);
     judge(k, a);
-}
-
-/* The peer cannot be reached: so are the others that wait for it. */
-static void silence_ready(struct keeper *k, struct keeper_peer *p)
-{
-    while (!list_empty(&p->ready)) {
-        struct list *link = list_first(&p->ready);
-        list_remove(link);
-        keeper_silent(k, keeper_chore_copy(
-                             container_of(link, struct keeper_chore, ready)));
-    }
 }
 
 void keeper_audit_failed(struct keeper *k, struct keeper_task *t, enum err err)

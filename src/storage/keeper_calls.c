@@ -123,16 +123,31 @@ void keeper_put_receipts(struct keeper *k, const struct keeper_object *o)
                                                  : STORAGE_RECEIPTS_MAX;
     list_for_each_copy(c, o)
     {
-        if (keeper_counts(k, c) && k->out->receipts_count < max)
+        bool is_whole = c->peer != k->self || keeper_has_all(o);
+        if (keeper_counts(k, c) && is_whole && k->out->receipts_count < max)
+            put_receipt(k, o, c);
+    }
+}
+
+/*
+ * Of those too that are lost to us only, gone from our sight or refuted: each
+ * sees for itself, and two sets that both sides of a quarrel have placed learn
+ * of each other.
+ */
+static void put_lost_receipts(struct keeper *k, const struct keeper_object *o)
+{
+    list_for_each_copy(c, o)
+    {
+        if (keeper_is_lost_to_us(k, c) &&
+            k->out->receipts_count < STORAGE_RECEIPTS_MAX)
             put_receipt(k, o, c);
     }
 }
 
 void keeper_put_own_receipt(struct keeper *k, const struct keeper_object *o)
 {
-    const struct keeper_copy *self = keeper_self(o);
-    if (self != NULL && self->has_receipt)
-        put_receipt(k, o, self);
+    if (keeper_has_all(o))
+        put_receipt(k, o, keeper_self(o));
 }
 
 static struct buf *encode_out(struct keeper *k)
@@ -217,7 +232,33 @@ void keeper_set_changed(struct keeper *k, struct keeper_object *o)
     list_for_each_copy(c, o)
     {
         c->told = false;
+        if (c->has_chore)
+            keeper_chore(c)->tell_at = k->now.mono;
     }
+    keeper_touch(k, o);
+}
+
+/*
+ * It hears of the copy from us: at once, but then at most once a grace, since
+ * it may have reason not to count it.
+ */
+void keeper_tell_back(struct keeper *k, struct keeper_object *o,
+                      const struct keeper_peer *from)
+{
+    struct keeper_copy *c = keeper_owner_copy(o);
+    if (c == NULL || c->peer != from)
+        c = keeper_copy_find(o, &from->id);
+    if (c == NULL || (!c->is_owner && !keeper_counts(k, c)))
+        return;
+    struct keeper_chore *chore = keeper_chore(c);
+    if (mtime_reached(k->now.mono, chore->retell_at))
+        chore->tell_at = k->now.mono;
+    else
+        chore->tell_at = chore->retell_at;
+    chore->retell_at = mtime_add_ms(chore->tell_at, k->config.grace_ms);
+    c->told = false;
+    if (o->set_generation == 0)
+        o->set_generation = 1;
     keeper_touch(k, o);
 }
 
@@ -235,11 +276,18 @@ static bool is_to_be_told(const struct keeper *k, const struct keeper_copy *c)
 
 void keeper_tell_check(struct keeper *k, struct keeper_object *o)
 {
+    /* Who acts may know more, or less, than who did so before. */
+    if (o->set_generation == 0 && keeper_is_acting(k, o))
+        o->set_generation = 1;
     list_for_each_copy(c, o)
     {
         if (!is_to_be_told(k, c))
             continue;
         struct keeper_chore *chore = keeper_chore(c);
+        if (!mtime_reached(k->now.mono, chore->tell_at)) {
+            keeper_wake(k, o, chore->tell_at);
+            continue;
+        }
         if (!list_empty(&chore->tell))
             continue;
         list_add_tail(&c->peer->tell, &chore->tell);
@@ -276,6 +324,7 @@ void keeper_tell_peer(struct keeper *k, struct keeper_peer *p)
         keeper_out_begin(k, STORAGE_HOLDERS, keeper_object_of(c));
         struct keeper_object *o = keeper_object_of(c);
         keeper_put_receipts(k, o);
+        put_lost_receipts(k, o);
         struct keeper_task *t = keeper_call(k, p, o);
         assert(t != NULL);
         t->generation = o->set_generation;
@@ -335,20 +384,16 @@ static void on_told_refused(struct keeper *k, struct keeper_task *t)
         return;
     if (k->in->reason == STORAGE_REASON_UNKNOWN && !c->is_owner &&
         keeper_counts(k, c))
-        keeper_lost_copy(k, c, k->config.grace_ms);
+        keeper_withdrawn(k, c);
 }
 
 /* It had not got a block.  One that says to hold nothing has told the truth. */
 static void judge_suspect(struct keeper *k, struct keeper_copy *c)
 {
-    if (!c->suspect)
-        return;
-    c->suspect = false;
-    if (k->in->state == STORAGE_STATE_KEPT)
+    if (c->suspect && k->in->state == STORAGE_STATE_KEPT)
         keeper_tell(k, KEEPER_EVENT_AUDIT_FAILED, keeper_object_of(c), c->peer)
             ->err = E_NOTFOUND;
-    else
-        keeper_chore(c)->retry_at = keeper_after(k, k->config.grace_ms);
+    c->suspect = false;
 }
 
 static void note_progress(const struct keeper *k, struct keeper_copy *c)
@@ -385,20 +430,24 @@ static void on_state(struct keeper *k, struct keeper_task *t)
         note_progress(k, c);
         break;
     case STORAGE_STATE_KEPT:
+        keeper_alive(k, c);
         break;
     case STORAGE_STATE_NONE:
     case STORAGE_STATE_RELEASED:
     case STORAGE_STATE_OWNED:
-        keeper_lost_copy(k, c, k->config.grace_ms);
+        keeper_withdrawn(k, c);
         break;
     }
+    keeper_looked(k, c, true, OK);
 }
 
-static void on_state_failed(struct keeper *k, struct keeper_task *t)
+static void on_state_failed(struct keeper *k, struct keeper_task *t,
+                            enum err err)
 {
     struct keeper_copy *c = copy_of_task(t);
     if (c == NULL || c->is_owner)
         return;
+    keeper_looked(k, c, false, err);
     if (c->state == KEEPER_HOLDER_PULLING &&
         ++keeper_chore(c)->polls_failed >= KEEPER_POLLS_FAILED_MAX)
         keeper_lost_copy(k, c, k->config.grace_ms);
@@ -483,7 +532,7 @@ static void on_no_answer(struct keeper *k, struct keeper_task *t, enum err err)
         keeper_on_records(k, t, false);
         break;
     case STORAGE_STATUS:
-        on_state_failed(k, t);
+        on_state_failed(k, t, err);
         break;
     case STORAGE_RECEIPT:
         on_receipt_failed(k, t);

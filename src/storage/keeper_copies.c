@@ -350,7 +350,8 @@ static bool is_done(const struct keeper *k, const struct keeper_copy *c,
     }
     return chore->audit == NULL && chore->verify == NULL &&
            list_empty(&chore->ready) && list_empty(&chore->tell) &&
-           mtime_reached(k->now.mono, chore->update_at) &&
+           !chore->is_looking && mtime_reached(k->now.mono, chore->update_at) &&
+           mtime_reached(k->now.mono, chore->retell_at) &&
            (c->state == KEEPER_HOLDER_VERIFIED || chore->backs_failed == 0);
 }
 
@@ -364,6 +365,7 @@ static bool is_idle(const struct keeper *k, const struct keeper_work *w)
            !w->is_trimming && w->placing == 0 && !w->fetching_back &&
            w->retell_at.ns == 0 && w->trim_at.ns == 0 &&
            mtime_reached(k->now.mono, w->ask_at) &&
+           mtime_reached(k->now.mono, w->claim_at) &&
            mtime_reached(k->now.mono, w->no_blocks_until) &&
            mtime_reached(k->now.mono, w->back_at) &&
            mtime_reached(k->now.mono, w->renew_at);

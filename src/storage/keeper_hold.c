@@ -269,7 +269,7 @@ static void offer_known(struct keeper *k, struct keeper_object *o,
     if (!is_same)
         keeper_adopt(k, o, contract);
     keeper_merge_receipts(k, o, from);
-    if (o->phase == KEEPER_PHASE_PULLING || o->phase == KEEPER_PHASE_KEEPING)
+    if (o->phase != KEEPER_PHASE_RELEASING && !keeper_has_all(o))
         set_placer(k, o, from);
     keeper_row_wait(k, o, id, STORAGE_ACCEPT);
 }
@@ -366,6 +366,7 @@ static void bury(struct keeper *k, struct keeper_object *o)
     keeper_promise(k, o, false);
     keeper_count_root(k, o, false);
     o->phase = KEEPER_PHASE_TOMB;
+    keeper_work(o)->mending = false;
     keeper_row_change(k, o);
     k->stats.released++;
     keeper_tell(k, KEEPER_EVENT_RELEASED, o, NULL);
@@ -499,13 +500,54 @@ void keeper_pull_next(struct keeper *k)
     }
 }
 
+bool keeper_has_all(const struct keeper_object *o)
+{
+    return o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD &&
+           keeper_self(o)->has_receipt && !keeper_look(o)->mending;
+}
+
 void keeper_mend(struct keeper *k, struct keeper_object *o)
 {
     if (keeper_look(o)->mending)
         return;
     keeper_work(o)->mending = true;
-    begin_pull(k, o);
+    keeper_work(o)->mend_at = k->now.mono;
     keeper_touch(k, o);
+}
+
+/* What was missing is to be had now, or again later. */
+static void mend_check(struct keeper *k, struct keeper_object *o)
+{
+    if (mtime_reached(k->now.mono, keeper_look(o)->mend_at))
+        begin_pull(k, o);
+    else
+        keeper_wake(k, o, keeper_look(o)->mend_at);
+}
+
+static void forget_placer(struct keeper *k, struct keeper_work *w)
+{
+    if (w->placer != NULL)
+        keeper_peer_unref(k, w->placer);
+    w->placer = NULL;
+}
+
+/*
+ * All is here again.  The receipt of before is of no use to whoever has found
+ * that a block was missing: all are told a new one.
+ */
+static void mended(struct keeper *k, struct keeper_object *o)
+{
+    struct keeper_work *w = keeper_work(o);
+    w->mending = false;
+    w->no_blocks_until = k->now.mono;
+    if (o->phase != KEEPER_PHASE_HELD || !keeper_self(o)->has_receipt)
+        return;
+    keeper_self(o)->stored_s = keeper_unix_32(k);
+    keeper_sign_own(k, o);
+    if (w->placer != NULL)
+        keeper_send_receipt(k, o);
+    forget_placer(k, w);
+    keeper_set_changed(k, o);
 }
 
 static enum storage_reason reason_of(enum err err)
@@ -525,14 +567,15 @@ static void pull_failed(struct keeper *k, struct keeper_object *o, enum err err)
     struct keeper_out *event =
         keeper_tell(k, KEEPER_EVENT_PULL_FAILED, o, keeper_look(o)->placer);
     event->err = err;
+    if (keeper_look(o)->placer != NULL)
+        keeper_notice(k, o, keeper_look(o)->placer, reason_of(err));
     if (keeper_look(o)->mending) {
-        keeper_work(o)->mending =
-            false; /* the next audit that finds it asks again */
+        /* What is left here stays: there may be no other copy of it. */
+        forget_placer(k, keeper_work(o));
+        keeper_work(o)->mend_at = keeper_after(k, k->config.grace_ms);
         keeper_work(o)->still_ms = 0;
         return;
     }
-    if (keeper_look(o)->placer != NULL)
-        keeper_notice(k, o, keeper_look(o)->placer, reason_of(err));
     keeper_row_remove(k, o);
     keeper_object_free(k, o);
 }
@@ -571,7 +614,7 @@ void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
     else if (o->phase == KEEPER_PHASE_PULLING)
         begin_keeping(k, o);
     else
-        keeper_work(o)->mending = false;
+        mended(k, o);
     keeper_settle(k);
 }
 
@@ -647,10 +690,7 @@ void keeper_own_stored(struct keeper *k, struct keeper_object *o)
     keeper_sign_own(k, o);
     keeper_tell(k, KEEPER_EVENT_HELD, o, keeper_look(o)->placer);
     keeper_send_receipt(k, o);
-    struct keeper_work *w = keeper_work(o);
-    if (w->placer != NULL)
-        keeper_peer_unref(k, w->placer);
-    w->placer = NULL;
+    forget_placer(k, keeper_work(o));
 }
 
 void keeper_cancel_pulls(struct keeper *k)
@@ -730,19 +770,28 @@ static bool check_pull(struct keeper *k, struct keeper_object *o)
     return is_mending;
 }
 
-static bool check_held(struct keeper *k, struct keeper_object *o)
+static void renew_own(struct keeper *k, struct keeper_object *o,
+                      const struct keeper_copy *self)
 {
-    struct keeper_copy *self = keeper_self(o);
-    if (!self->has_receipt) {
-        keeper_own_stored(k, o); /* unless the row is being written */
-        return true;
-    }
     uint64_t renew_s = self->until_s - k->config.receipt_ms / 4000;
     if (renew_s <= keeper_unix_s(k) || self->hash_index != 0) {
         keeper_sign_own(k, o);
         keeper_set_changed(k, o);
     }
     keeper_wake_unix(k, o, renew_s);
+}
+
+static bool check_held(struct keeper *k, struct keeper_object *o)
+{
+    const struct keeper_copy *self = keeper_self(o);
+    if (!self->has_receipt) {
+        keeper_own_stored(k, o); /* unless the row is being written */
+        return true;
+    }
+    if (keeper_look(o)->mending)
+        mend_check(k, o);
+    else
+        renew_own(k, o, self);
     if (!keeper_repair_check(k, o))
         return false;
     keeper_update_check(k, o);

@@ -5,6 +5,13 @@
  * come, are believed for their signatures only.
  */
 
+enum {
+    FAIL_SHIFT = 2, /* each wait for another audit is four times the last */
+    LIE_FAILS = 2,  /* what wrong bytes count for */
+    FAILS_MAX = 3,
+    SOON_PARTS = 4, /* of the grace */
+};
+
 void keeper_bad_peer(struct keeper *k, struct keeper_peer *peer, enum err err)
 {
     k->stats.bad_messages++;
@@ -25,7 +32,44 @@ void keeper_lost_copy(struct keeper *k, struct keeper_copy *c,
     keeper_unready(c);
     if (keeper_chore_look(c)->verify != NULL)
         keeper_verify_part(k, c, E_MISMATCH);
-    keeper_row_change(k, keeper_object_of(c));
+    struct keeper_object *o = keeper_object_of(c);
+    if (o->heard_from == c->peer->number) {
+        o->heard_from = 0; /* that it audits is worth no more */
+        o->quiet_until = k->now.mono;
+    }
+    keeper_row_change(k, o);
+}
+
+void keeper_withdrawn(struct keeper *k, struct keeper_copy *c)
+{
+    keeper_lost_copy(k, c, k->config.grace_ms);
+    if (c->state == KEEPER_HOLDER_FAILED && c->seq < k->now.unix_ms)
+        c->seq = k->now.unix_ms; /* what others show of before is void */
+}
+
+void keeper_refuted(struct keeper *k, struct keeper_copy *c, bool is_lie)
+{
+    if (is_lie && c->fails < LIE_FAILS)
+        c->fails = LIE_FAILS;
+    uint64_t wait_ms = (uint64_t)k->config.grace_ms << (FAIL_SHIFT * c->fails);
+    if (c->fails < FAILS_MAX)
+        c->fails++;
+    bool has_receipt = c->has_receipt;
+    keeper_lost_copy(k, c, wait_ms);
+    c->has_receipt = has_receipt;
+    if (keeper_is_refuted(c))
+        keeper_due(k, c, keeper_chore_look(c)->retry_at);
+}
+
+bool keeper_is_refuted(const struct keeper_copy *c)
+{
+    return c->state == KEEPER_HOLDER_FAILED && c->has_receipt;
+}
+
+bool keeper_is_lost_to_us(const struct keeper *k, const struct keeper_copy *c)
+{
+    return (c->state == KEEPER_HOLDER_GONE || keeper_is_refuted(c)) &&
+           c->has_receipt && c->until_s > keeper_unix_s(k);
 }
 
 static bool is_same_object(const struct keeper *k,
@@ -49,6 +93,22 @@ static void ask_record(struct keeper *k, struct keeper_object *o,
     (void)keeper_ask_status(k, o, from); /* else with the next receipt */
 }
 
+void keeper_claimed(struct keeper *k, struct keeper_object *o,
+                    struct keeper_peer *peer)
+{
+    const struct keeper_copy *c = keeper_copy_find(o, &peer->id);
+    const struct keeper_copy *owner = keeper_owner_copy(o);
+    if (peer == k->self || (owner != NULL && owner->peer == peer) ||
+        !mtime_reached(k->now.mono, keeper_look(o)->claim_at))
+        return;
+    if (c != NULL &&
+        (c->state != KEEPER_HOLDER_FAILED || c->has_receipt ||
+         !mtime_reached(k->now.mono, keeper_chore_look(c)->retry_at)))
+        return;
+    keeper_work(o)->claim_at = keeper_after(k, k->config.grace_ms);
+    (void)keeper_ask_status(k, o, peer); /* else when it is claimed again */
+}
+
 static void set_receipt(struct keeper_copy *c,
                         const struct storage_receipt *receipt)
 {
@@ -57,6 +117,18 @@ static void set_receipt(struct keeper_copy *c,
     c->until_s = (uint32_t)receipt->until_s;
     c->seq = receipt->seq;
     memcpy(keeper_sig(c), receipt->sig, sizeof(receipt->sig));
+}
+
+/*
+ * The receipt is no proof against what we know: an audit decides.  A newer one
+ * of somebody who only missed a block is looked at soon.
+ */
+static void prove_first(struct keeper *k, struct keeper_copy *c, bool is_newer)
+{
+    struct mtime at = keeper_chore_look(c)->retry_at;
+    if (is_newer && c->fails < LIE_FAILS)
+        at = keeper_soon(k, k->config.grace_ms / SOON_PARTS + 1);
+    keeper_due_sooner(k, c, at);
 }
 
 /* How a copy is seen after its receipt came from @from. */
@@ -105,9 +177,15 @@ static void take_receipt(struct keeper *k, struct keeper_object *o,
         }
     }
     bool counted = !is_new && keeper_counts(k, c);
+    bool is_newer = is_new || receipt->seq > c->seq;
+    bool is_doubted = !is_new && (keeper_is_refuted(c) || !is_newer) &&
+                      c->state == KEEPER_HOLDER_FAILED;
     set_receipt(c, receipt);
     c->hash_index = hash_index;
-    receipt_taken(k, c, from);
+    if (is_doubted)
+        prove_first(k, c, is_newer);
+    else
+        receipt_taken(k, c, from);
     if (is_new)
         keeper_audit_plan(k, c);
     c->updating = false;
@@ -152,12 +230,12 @@ static void merge_receipt(struct keeper *k, struct keeper_object *o,
     if (peer_id_eq(&receipt->holder, &k->self->id) ||
         peer_id_eq(&receipt->holder, &keeper_owner_peer(k, o)->id))
         return; /* an owner's own blocks are no copy */
-    const struct keeper_copy *c = keeper_copy_find(o, &receipt->holder);
-    if (c != NULL && c->seq >= receipt->seq)
+    struct keeper_copy *c = keeper_copy_find(o, &receipt->holder);
+    if (c != NULL && c->seq >= receipt->seq &&
+        (c->has_receipt || from != c->peer)) {
+        keeper_claimed(k, o, c->peer);
         return;
-    if (c != NULL && c->state == KEEPER_HOLDER_FAILED &&
-        !mtime_reached(k->now.mono, keeper_chore_look(c)->retry_at))
-        return;
+    }
     uint8_t hash_index = keeper_hash_index(k, o, receipt->record_hash);
     if (hash_index > 1) {
         ask_record(k, o, from);

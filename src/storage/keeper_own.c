@@ -164,7 +164,7 @@ void keeper_on_not_released(struct keeper *k, struct keeper_task *t)
 /* Whether @c may still have what is released, so that it must be told. */
 static bool may_hold(const struct keeper *k, const struct keeper_copy *c)
 {
-    if (c->state == KEEPER_HOLDER_FAILED)
+    if (c->state == KEEPER_HOLDER_FAILED && !c->has_receipt)
         return false;
     if (c->has_receipt)
         return c->until_s > keeper_unix_s(k);

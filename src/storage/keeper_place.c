@@ -109,7 +109,7 @@ static enum placement_use use_of(const struct keeper *k,
         return PLACEMENT_FREE;
     if (keeper_counts(k, c) || c->is_placing)
         return PLACEMENT_HOLDS;
-    if (c->state == KEEPER_HOLDER_FAILED &&
+    if (c->state == KEEPER_HOLDER_FAILED && !c->has_receipt &&
         mtime_reached(k->now.mono, keeper_chore_look(c)->retry_at))
         return PLACEMENT_FREE;
     return PLACEMENT_SKIP;

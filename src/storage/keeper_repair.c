@@ -18,7 +18,7 @@ enum {
     HURRY_PARTS = 16, /* of the grace, within which a change is looked at */
     SLOW_PULL = 1024, /* bytes/ms; a better one's new copy may take so long */
     LATE_GRACES_MAX = 8, /* but no longer than so many graces */
-    LATE_DOUBLINGS_MAX = 6,
+    DOUBLINGS_MAX = 6,
 };
 
 static bool is_in_doubt(const struct keeper *k)
@@ -49,7 +49,7 @@ void keeper_silent(struct keeper *k, struct keeper_copy *c)
     struct keeper_object *o = keeper_object_of(c);
     if (keeper_chore_look(c)->verify != NULL)
         keeper_verify_part(k, c, E_TIMEOUT);
-    if (c->state == KEEPER_HOLDER_GONE) {
+    if (c->state == KEEPER_HOLDER_GONE || c->state == KEEPER_HOLDER_FAILED) {
         keeper_due(k, c, keeper_after(k, k->config.grace_ms));
         return;
     }
@@ -69,17 +69,23 @@ void keeper_silent(struct keeper *k, struct keeper_copy *c)
     keeper_row_change(k, o);
 }
 
-void keeper_alive(struct keeper *k, struct keeper_copy *c)
+void keeper_counts_again(struct keeper *k, struct keeper_copy *c)
 {
-    bool was_gone = c->state == KEEPER_HOLDER_GONE;
-    if (c->state != KEEPER_HOLDER_SILENT && !was_gone)
-        return;
+    bool counted = keeper_counts(k, c);
     keeper_copy_set(k, c,
                     c->fetched ? KEEPER_HOLDER_VERIFIED : KEEPER_HOLDER_STORED);
-    if (!was_gone)
+    if (counted)
         return;
-    keeper_row_change(k, keeper_object_of(c));
-    keeper_set_changed(k, keeper_object_of(c)); /* there may be too many now */
+    struct keeper_object *o = keeper_object_of(c);
+    o->undone = 0; /* our view was short of this one, it may be */
+    keeper_row_change(k, o);
+    keeper_set_changed(k, o); /* there may be too many now */
+}
+
+void keeper_alive(struct keeper *k, struct keeper_copy *c)
+{
+    if (c->state == KEEPER_HOLDER_SILENT || c->state == KEEPER_HOLDER_GONE)
+        keeper_counts_again(k, c);
 }
 
 int64_t keeper_budget(struct keeper *k)
@@ -104,22 +110,54 @@ int64_t keeper_budget(struct keeper *k)
 
 /*
  * While there are too many copies, somebody may not know of them all: one who
- * had good reason not to believe a receipt when it was told.
+ * had good reason not to believe a receipt when it was told.  Who acts may be
+ * that one, so the others tell too, less often.
  */
 static void retell_check(struct keeper *k, struct keeper_object *o)
 {
-    if (keeper_well(k, o) <= keeper_kept_copies(o) || !keeper_is_acting(k, o)) {
+    if (keeper_well(k, o) <= keeper_kept_copies(o)) {
         if (o->work != NULL)
             o->work->retell_at = (struct mtime){0};
         return;
     }
     bool is_first = keeper_look(o)->retell_at.ns == 0;
     if (is_first || mtime_reached(k->now.mono, keeper_look(o)->retell_at)) {
-        keeper_work(o)->retell_at = keeper_after(k, k->config.grace_ms);
+        uint64_t place = keeper_is_acting(k, o) ? 1 : keeper_place(k, o) + 1;
+        keeper_work(o)->retell_at = keeper_after(k, place * k->config.grace_ms);
         if (!is_first)
             keeper_set_changed(k, o);
     }
     keeper_wake(k, o, keeper_look(o)->retell_at);
+}
+
+/*
+ * Whether there are as many as are wanted if those are there that have given
+ * their word and that only we hold for lost.
+ */
+static bool may_be_enough(const struct keeper *k, const struct keeper_object *o)
+{
+    uint32_t count = keeper_live(k, o);
+    list_for_each_copy(c, o)
+    {
+        count += keeper_is_lost_to_us(k, c);
+    }
+    return count >= keeper_wanted(o);
+}
+
+/*
+ * When we repair where it is on us.  Somebody who lets a copy go as one too
+ * many has seen enough of them, where we see too few: it is our view that is
+ * short, since others refuse us, say, and so the next repair waits for longer.
+ */
+static struct mtime repair_at(const struct keeper *k,
+                              const struct keeper_object *o)
+{
+    uint64_t wait_ms = k->config.grace_ms;
+    if (may_be_enough(k, o))
+        wait_ms <<= o->undone;
+    if (wait_ms > UINT32_MAX)
+        wait_ms = UINT32_MAX;
+    return mtime_add_ms(keeper_look(o)->below_since, (uint32_t)wait_ms);
 }
 
 /*
@@ -136,7 +174,7 @@ static struct mtime late_at(const struct keeper *k,
     if (pull_ms > most_ms)
         pull_ms = most_ms;
     uint64_t wait_ms = keeper_place(k, o) * (grace_ms / RANK_PARTS) + pull_ms;
-    wait_ms = (wait_ms << o->late_repairs) + grace_ms;
+    wait_ms = (wait_ms << o->undone) + grace_ms;
     if (wait_ms > UINT32_MAX)
         wait_ms = UINT32_MAX;
     return mtime_add_ms(keeper_look(o)->below_since, (uint32_t)wait_ms);
@@ -144,8 +182,8 @@ static struct mtime late_at(const struct keeper *k,
 
 void keeper_repair_noted(const struct keeper *k, struct keeper_object *o)
 {
-    if (!keeper_is_acting(k, o) && o->late_repairs < LATE_DOUBLINGS_MAX)
-        o->late_repairs++;
+    if (!keeper_is_acting(k, o) && o->undone < DOUBLINGS_MAX)
+        o->undone++;
 }
 
 void keeper_below_check(struct keeper *k, struct keeper_object *o)
@@ -160,8 +198,7 @@ void keeper_below_check(struct keeper *k, struct keeper_object *o)
         keeper_work(o)->is_below = true;
         keeper_work(o)->below_since = k->now.mono;
     }
-    struct mtime at =
-        mtime_add_ms(keeper_look(o)->below_since, k->config.grace_ms);
+    struct mtime at = repair_at(k, o);
     if (mtime_before(at, k->doubt_until))
         at = k->doubt_until;
     if (mtime_before(at, keeper_act_at(k, o)))
@@ -183,9 +220,15 @@ bool keeper_may_repair(const struct keeper *k, const struct keeper_object *o)
         return false;
     if (!keeper_is_acting(k, o))
         return mtime_reached(k->now.mono, late_at(k, o));
-    return o->urgent ||
-           mtime_reached(k->now.mono, mtime_add_ms(keeper_look(o)->below_since,
-                                                   k->config.grace_ms));
+    return (o->urgent && o->undone == 0) ||
+           mtime_reached(k->now.mono, repair_at(k, o));
+}
+
+void keeper_repair_undone(const struct keeper *k, struct keeper_object *o)
+{
+    if (keeper_live(k, o) < keeper_wanted(o) && may_be_enough(k, o) &&
+        o->undone < DOUBLINGS_MAX)
+        o->undone++;
 }
 
 /* Copies that are well before and after ours in rank. */
@@ -338,7 +381,8 @@ static void hurry(struct keeper *k, struct keeper_peer *p)
     p->hurried_at = k->now.mono;
     list_for_each (link, &p->copies) {
         struct keeper_copy *c = container_of(link, struct keeper_copy, of_peer);
-        if (c->due.ns != MTIME_NEVER.ns && c->state != KEEPER_HOLDER_PULLING)
+        if (c->due.ns != MTIME_NEVER.ns && c->state != KEEPER_HOLDER_PULLING &&
+            c->state != KEEPER_HOLDER_FAILED)
             keeper_due_sooner(k, c, keeper_soon(k, part_ms));
     }
 }

@@ -162,11 +162,8 @@ static void answer_waiting(struct keeper *k, struct keeper_object *o,
             keeper_refuse(k, id, STORAGE_REASON_SPACE, NULL);
             continue;
         }
-        bool has_receipt =
-            o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_HELD &&
-            keeper_self(o) != NULL && keeper_self(o)->has_receipt;
         keeper_out_begin(k, type, o);
-        if (type == STORAGE_ACCEPT && has_receipt)
+        if (type == STORAGE_ACCEPT)
             keeper_put_own_receipt(k, o);
         keeper_answer(k, id);
     }

@@ -88,10 +88,7 @@ static enum storage_state state_of(const struct keeper_object *o)
     case KEEPER_PHASE_KEEPING:
         return STORAGE_STATE_PULLING;
     case KEEPER_PHASE_HELD:
-        /* Until the receipt is signed it is not acknowledged. */
-        return keeper_self(o) != NULL && keeper_self(o)->has_receipt
-                   ? STORAGE_STATE_KEPT
-                   : STORAGE_STATE_PULLING;
+        return keeper_has_all(o) ? STORAGE_STATE_KEPT : STORAGE_STATE_PULLING;
     case KEEPER_PHASE_RELEASING:
     case KEEPER_PHASE_TOMB:
         return STORAGE_STATE_RELEASED;
@@ -102,7 +99,8 @@ static enum storage_state state_of(const struct keeper_object *o)
 static void put_progress(struct keeper *k, const struct keeper_object *o)
 {
     bool is_pulling =
-        o->role == KEEPER_HOLDER && o->phase == KEEPER_PHASE_PULLING;
+        o->role == KEEPER_HOLDER &&
+        (o->phase == KEEPER_PHASE_PULLING || keeper_look(o)->mending);
     if (k->out->state != STORAGE_STATE_KEPT &&
         k->out->state != STORAGE_STATE_PULLING)
         return;
@@ -144,6 +142,31 @@ static bool is_of_other_record(struct keeper *k, const struct keeper_object *o)
     return k->in->receipts_count > 0;
 }
 
+/* Whether the receipts of the message have one of @c's peer. */
+static bool has_receipt_of(const struct keeper *k, const struct keeper_copy *c)
+{
+    struct storage_receipt receipt;
+    for (size_t i = 0; i < k->in->receipts_count; i++) {
+        if (receipt_decode(k->in->receipts[i], &receipt) == OK &&
+            peer_id_eq(&receipt.holder, &c->peer->id))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the set in the message lacks a copy that is well, ours or another. */
+static bool is_set_lacking(const struct keeper *k,
+                           const struct keeper_object *o)
+{
+    list_for_each_copy(c, o)
+    {
+        if (keeper_is_well(k, c) && !has_receipt_of(k, c) &&
+            (c->peer != k->self || keeper_has_all(o)))
+            return true;
+    }
+    return false;
+}
+
 static void serve_holders(struct keeper *k, struct keeper_peer *from,
                           uint64_t id)
 {
@@ -162,6 +185,8 @@ static void serve_holders(struct keeper *k, struct keeper_peer *from,
         return; /* the newer of the two records wins at both ends */
     }
     keeper_heard(k, o, from);
+    if (is_set_lacking(k, o))
+        keeper_tell_back(k, o, from);
     keeper_row_wait(k, o, id, STORAGE_OK); /* it will not be told again */
 }
 
@@ -176,8 +201,9 @@ static void serve_notice(struct keeper *k, struct keeper_peer *from,
         if (c->state == KEEPER_HOLDER_PULLING)
             keeper_tell(k, KEEPER_EVENT_REFUSED, o, from)->reason =
                 storage_reason_name(k->in->reason);
-        keeper_lost_copy(k, c, k->config.grace_ms);
-        c->seq = k->now.unix_ms; /* older receipts of it are void */
+        keeper_withdrawn(k, c);
+        if (k->in->reason == STORAGE_REASON_SURPLUS)
+            keeper_repair_undone(k, o);
     }
     keeper_out_begin(k, STORAGE_OK, NULL);
     keeper_answer(k, id);
@@ -202,6 +228,7 @@ static bool is_here(struct keeper *k, const struct cid *root,
             continue;
         found = true;
         keeper_heard(k, o, from);
+        keeper_claimed(k, o, from); /* who audits has it, or says so */
     }
     return found;
 }
@@ -251,8 +278,7 @@ static void renew_receipts(struct keeper *k, const struct cid *root)
     for (struct keeper_object *o = keeper_index_root(&k->objects, root);
          o != NULL; o = keeper_index_same(o)) {
         const struct keeper_copy *self = keeper_self(o);
-        if (o->role != KEEPER_HOLDER || o->phase != KEEPER_PHASE_HELD ||
-            self == NULL || !self->has_receipt)
+        if (o->role != KEEPER_HOLDER || !keeper_has_all(o))
             continue;
         if (self->until_s < keeper_unix_s(k) + half_s)
             keeper_sign_own(k, o);

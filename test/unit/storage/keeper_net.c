@@ -135,7 +135,7 @@ static size_t earliest(const struct net *n)
 static bool reachable(const struct net *n, size_t a, size_t b)
 {
     return n->nodes[a].keeper != NULL && n->nodes[b].keeper != NULL &&
-           n->nodes[a].side == n->nodes[b].side;
+           n->nodes[a].side == n->nodes[b].side && !n->nodes[a].shuns[b];
 }
 
 static size_t find_node(const struct net *n, const struct peer_id *id)
@@ -732,6 +732,14 @@ void net_heal(struct net *n)
         if (n->nodes[i].keeper != NULL)
             connect_all(n, i);
     }
+    net_views(n);
+}
+
+void net_shun(struct net *n, size_t node, size_t other)
+{
+    n->nodes[node].shuns[other] = true;
+    n->nodes[other].shuns[node] = true;
+    disconnect_all(n);
     net_views(n);
 }
 

@@ -56,6 +56,7 @@ struct net_node {
     bool is_lazy;   /* is told of no candidates */
     uint64_t pull;  /* the last one that was handed out */
     bool connected[NET_NODES_MAX];
+    bool shuns[NET_NODES_MAX]; /* no dealings with these, either way */
     uint32_t events[KEEPER_EVENT_DOUBT + 1];
     uint64_t done_job;
     enum err done_err;
@@ -129,6 +130,9 @@ void net_wipe(struct net *n, size_t node);
 /** net_split - nodes from @first on are on side 1; net_heal - all on 0. */
 void net_split(struct net *n, size_t first);
 void net_heal(struct net *n);
+
+/** net_shun - @node and @other have no dealings from now on. */
+void net_shun(struct net *n, size_t node, size_t other);
 
 /** net_views - tell all who the candidates are. */
 void net_views(struct net *n);
