@@ -1,6 +1,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/rd.h"
 #include "base/wr.h"
 #include "storage/keeper_priv.h"
 #include "storage/keeper_status_priv.h"
@@ -197,6 +198,17 @@ void keeper_refuse(struct keeper *k, uint64_t id, enum storage_reason reason,
     if (contract != NULL)
         keeper_put_record(k, contract);
     keeper_answer(k, id);
+}
+
+bool keeper_read_cursor(struct keeper *k, uint64_t id, uint64_t *ret_after)
+{
+    struct rd r = rd_init(k->in->cursor);
+
+    *ret_after = k->in->cursor.len > 0 ? rd_be64(&r) : 0;
+    if (rd_finish(&r) == OK)
+        return true;
+    keeper_refuse(k, id, STORAGE_REASON_INVALID, NULL);
+    return false;
 }
 
 bool keeper_ask_status(struct keeper *k, struct keeper_object *o,

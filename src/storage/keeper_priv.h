@@ -158,6 +158,12 @@ struct keeper_task *keeper_call(struct keeper *k, struct keeper_peer *peer,
 /** keeper_answer - send k->out as the answer to the request @id. */
 void keeper_answer(struct keeper *k, uint64_t id);
 
+enum { KEEPER_CURSOR_BYTES = 8 }; /* where an answer in parts goes on */
+
+/** keeper_read_cursor - the cursor of the request, 0 where it has none; false
+ * for a bad one, after an answer to the request @id that says so. */
+bool keeper_read_cursor(struct keeper *k, uint64_t id, uint64_t *ret_after);
+
 /** keeper_refuse - answer the request @id with @reason and maybe a record. */
 void keeper_refuse(struct keeper *k, uint64_t id, enum storage_reason reason,
                    const struct checked_object *contract);

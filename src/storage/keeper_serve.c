@@ -1,7 +1,6 @@
 #include <assert.h>
 
 #include "base/mem.h"
-#include "base/rd.h"
 #include "base/wr.h"
 #include "storage/keeper_priv.h"
 #include "storage/keeper_status_priv.h"
@@ -14,8 +13,7 @@
 enum {
     SERVE_SAVED_MS = 2000, /* credit of a peer that asked nothing */
     SERVE_DEBT_MS = 2000,  /* refused up to here, dropped beyond */
-    CURSOR_BYTES = 8,
-    SERVE_ITEMS = 16, /* of an audit, which cost as much as a request */
+    SERVE_ITEMS = 16,      /* of an audit, which cost as much as a request */
 };
 
 /* Whether @p may ask: more than 0 answered, 0 refused, below 0 dropped. */
@@ -423,9 +421,9 @@ static void put_records(struct keeper *k, const struct keeper_peer *owner,
         if (o->id <= after || !is_listed(c, o))
             continue;
         if (m->records_count == STORAGE_RECORDS_MAX) {
-            struct wr w = wr_init(cursor, CURSOR_BYTES);
+            struct wr w = wr_init(cursor, KEEPER_CURSOR_BYTES);
             wr_be64(&w, last);
-            m->cursor = (struct bytes){.p = cursor, .len = CURSOR_BYTES};
+            m->cursor = (struct bytes){.p = cursor, .len = KEEPER_CURSOR_BYTES};
             return;
         }
         struct wr w =
@@ -455,16 +453,10 @@ static void serve_mine(struct keeper *k, struct keeper_peer *from, uint64_t id)
         keeper_refuse(k, id, STORAGE_REASON_INVALID, NULL);
         return;
     }
-    uint64_t after = 0;
-    if (k->in->cursor.len > 0) {
-        struct rd r = rd_init(k->in->cursor);
-        after = rd_be64(&r);
-        if (rd_finish(&r) != OK) {
-            keeper_refuse(k, id, STORAGE_REASON_INVALID, NULL);
-            return;
-        }
-    }
-    uint8_t cursor[CURSOR_BYTES];
+    uint64_t after;
+    if (!keeper_read_cursor(k, id, &after))
+        return;
+    uint8_t cursor[KEEPER_CURSOR_BYTES];
     const struct keeper_peer *owner = keeper_owner_find(k, k->in->owner);
     keeper_out_begin(k, STORAGE_RECORDS, NULL);
     if (owner != NULL)

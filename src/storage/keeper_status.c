@@ -1,4 +1,3 @@
-#include "base/rd.h"
 #include "base/wr.h"
 #include "storage/keeper_priv.h"
 #include "storage/keeper_status_priv.h"
@@ -8,8 +7,6 @@
  * owner and the receipts for it, page by page in the order of age.  All of it
  * is signed, so that who asks need not believe us.
  */
-
-enum { CURSOR_BYTES = 8 };
 
 /* The next object with the root that is asked for, or NULL. */
 static const struct keeper_object *next_after(const struct keeper *k,
@@ -49,9 +46,10 @@ static void put_page(struct keeper *k, uint64_t after, uint8_t *cursor)
     const struct keeper_object *o = NULL;
     for (; (o = next_after(k, after)) != NULL; after = o->id) {
         if (!is_room(k, o)) {
-            struct wr w = wr_init(cursor, CURSOR_BYTES);
+            struct wr w = wr_init(cursor, KEEPER_CURSOR_BYTES);
             wr_be64(&w, after);
-            k->out->cursor = (struct bytes){.p = cursor, .len = CURSOR_BYTES};
+            k->out->cursor =
+                (struct bytes){.p = cursor, .len = KEEPER_CURSOR_BYTES};
             return;
         }
         keeper_add_record(k, keeper_contract(k, o));
@@ -61,16 +59,11 @@ static void put_page(struct keeper *k, uint64_t after, uint8_t *cursor)
 
 void keeper_serve_about(struct keeper *k, uint64_t id)
 {
-    uint64_t after = 0;
-    uint8_t cursor[CURSOR_BYTES];
-    if (k->in->cursor.len > 0) {
-        struct rd r = rd_init(k->in->cursor);
-        after = rd_be64(&r);
-        if (rd_finish(&r) != OK) {
-            keeper_refuse(k, id, STORAGE_REASON_INVALID, NULL);
-            return;
-        }
-    }
+    uint64_t after;
+    uint8_t cursor[KEEPER_CURSOR_BYTES];
+
+    if (!keeper_read_cursor(k, id, &after))
+        return;
     keeper_out_begin(k, STORAGE_OBJECTS, NULL);
     put_page(k, after, cursor);
     keeper_answer(k, id);

@@ -471,17 +471,6 @@ static size_t get_receipts(struct cbor_rd *r, struct storage_message *m)
     return count;
 }
 
-static void get_peer(struct cbor_rd *r, struct peer_id *ret_peer)
-{
-    struct bytes in = cbor_get_bytes(r, PEER_ID_BYTES_MAX);
-
-    if (r->rd.err != OK)
-        return;
-    enum err err = peer_id_decode(in, ret_peer);
-    if (err != OK)
-        rd_fail(&r->rd, err == E_SHORT ? E_MALFORMED : err);
-}
-
 static void get_value(struct cbor_rd *r, struct storage_message *m,
                       enum field field)
 {
@@ -517,7 +506,7 @@ static void get_value(struct cbor_rd *r, struct storage_message *m,
         m->cursor = cbor_get_bytes(r, STORAGE_CURSOR_MAX);
         break;
     case FIELD_HOLDER:
-        get_peer(r, &m->holder);
+        cbor_get_peer(r, &m->holder);
         break;
     case FIELD_REASON:
         m->reason = (enum storage_reason)get_word(r, reason_names, REASONS,

@@ -130,21 +130,29 @@ static void change_location(struct store *s, const struct store_key *key,
     commit_later(s);
 }
 
+/* What the index says of @key now: E_NOTFOUND is not an error. */
+static enum err look(struct store *s, const struct store_key *key,
+                     struct location *ret_old, bool *ret_had)
+{
+    enum err err = blocks_find(s, key, ret_old);
+
+    *ret_had = err == OK;
+    return err == E_NOTFOUND ? OK : err;
+}
+
 enum err blocks_set(struct store *s, const struct store_key *key,
                     const struct location *to)
 {
     struct location old;
     uint32_t refs;
-    enum err err = blocks_find(s, key, &old);
-    bool had = err == OK;
+    bool had;
+    enum err err = look(s, key, &old, &had);
 
-    if (err != OK && err != E_NOTFOUND)
-        return err;
-    err = blocks_refs(s, key, &refs);
-    if (err != OK)
-        return err;
-    change_location(s, key, had ? &old : NULL, to, refs > 0);
-    return OK;
+    if (err == OK)
+        err = blocks_refs(s, key, &refs);
+    if (err == OK)
+        change_location(s, key, had ? &old : NULL, to, refs > 0);
+    return err;
 }
 
 enum err blocks_replay(struct store *s, const struct store_key *key,
@@ -152,10 +160,10 @@ enum err blocks_replay(struct store *s, const struct store_key *key,
 {
     struct location old;
     uint32_t refs;
-    enum err err = blocks_find(s, key, &old);
-    bool had = err == OK;
+    bool had;
+    enum err err = look(s, key, &old, &had);
 
-    if (err != OK && err != E_NOTFOUND)
+    if (err != OK)
         return err;
     if (had && !store_place_before(old.place, to->place))
         return OK;

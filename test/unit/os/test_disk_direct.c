@@ -6,7 +6,6 @@
  * each time.  Where the file system has no O_DIRECT, the usual way is tried
  * twice.
  */
-#define _GNU_SOURCE /* O_DIRECT */
 #include <fcntl.h>
 #include <unistd.h>
 
