@@ -31,7 +31,7 @@ def all_checks():
         Stage("gcc", 300, [["./dev", "build", "dev"]]),
         Stage("clang", 300, [["./dev", "build", "clang"]]),
         Stage("symbols", 10, [tool("check_symbols.py", "build/dev")]),
-        Stage("static", 10, [tool("check_static.py", "build/dev")]),
+        Stage("static", 30, [tool("check_static.py", "build/dev")]),
         Stage("mutants", 40, [tool("mutants.py", "build/dev")]),
         Stage("lint", 600, [tool("lint.py", "build/dev")]),
     ]

@@ -24,6 +24,7 @@ enum {
     RETRY_MS = 30000,
     TAIL_WANTS_MAX = 256,
     TAIL_TICK_MS = 50,
+    TAIL_PATIENCE_MS = 1000, /* at least, where nobody waits */
     NS_PER_MS = 1000000,
 };
 
@@ -331,8 +332,10 @@ static void double_ask(struct bs_client *c, struct bsc_want *w)
     if (other.peer == NULL || other.rank < RANK_GOOD)
         return;
     uint64_t usual_ms = 2 * a->peer->latency_ns / NS_PER_MS;
-    if (usual_ms < TAIL_TICK_MS)
-        usual_ms = TAIL_TICK_MS;
+    uint64_t least_ms =
+        w->home->class == BS_CLASS_BACKGROUND ? TAIL_PATIENCE_MS : TAIL_TICK_MS;
+    if (usual_ms < least_ms)
+        usual_ms = least_ms;
     bool overdue = mtime_ms_since(a->asked_at, c->now) >= usual_ms;
     bool slower = a->peer->rate > 0 && other.peer->rate > 0 &&
                   eta_ms(a->peer, 0) / 2 > other.eta_ms;

@@ -221,7 +221,6 @@ void discovery_turned_away(struct discovery *d, struct book_peer *p,
 /* Letting go (discovery_trim.c). */
 void discovery_trim_on_time(struct discovery *d, struct mtime now);
 void discovery_trim_soon(struct discovery *d, struct mtime now);
-void discovery_wake_trim(struct discovery *d, struct mtime at);
 
 /* Requests, answers, probes (discovery_request.c, discovery_record.c). */
 void discovery_request_on_time(struct discovery *d, struct mtime now);

@@ -133,6 +133,12 @@ static struct link *worst(const struct discovery *d, struct mtime now)
     return found;
 }
 
+/* Looks again then. */
+static void wake_trim(struct discovery *d, struct mtime at)
+{
+    d->trim_at = mtime_min(d->trim_at, at);
+}
+
 /* When there are still too many then, it is looked at again in time. */
 static void let_go(struct discovery *d, uint32_t count, const struct rule *rule,
                    struct mtime now)
@@ -143,11 +149,11 @@ static void let_go(struct discovery *d, uint32_t count, const struct rule *rule,
     while (count > 0) {
         struct link *l = worst(d, now);
         if (l == NULL) {
-            discovery_wake_trim(d, mtime_add_ms(now, LOOK_BUSY_MS));
+            wake_trim(d, mtime_add_ms(now, LOOK_BUSY_MS));
             return;
         }
         if (is_guest(l, rule, now)) {
-            discovery_wake_trim(d, mtime_add_ms(l->since, rule->stay_ms));
+            wake_trim(d, mtime_add_ms(l->since, rule->stay_ms));
             return;
         }
         map_for_each (it, &d->links) {
@@ -187,9 +193,9 @@ static void end_all_passing(struct discovery *d, struct mtime now)
             continue;
         struct mtime at = mtime_add_ms(l->used_at, DISCOVERY_PASSING_MS);
         if (!mtime_reached(now, at))
-            discovery_wake_trim(d, mtime_before(at, soonest) ? soonest : at);
+            wake_trim(d, mtime_before(at, soonest) ? soonest : at);
         else if (l->waits || l->protect)
-            discovery_wake_trim(d, mtime_add_ms(now, DISCOVERY_PASSING_MS));
+            wake_trim(d, mtime_add_ms(now, DISCOVERY_PASSING_MS));
         else
             end_passing(d, l, now);
     }
@@ -238,12 +244,7 @@ void discovery_trim_soon(struct discovery *d, struct mtime now)
 {
     struct tally t = count_links(d);
     if (is_over(d, &t))
-        discovery_wake_trim(d, mtime_add_ms(now, LOOK_MS));
-}
-
-void discovery_wake_trim(struct discovery *d, struct mtime at)
-{
-    d->trim_at = mtime_min(d->trim_at, at);
+        wake_trim(d, mtime_add_ms(now, LOOK_MS));
 }
 
 bool discovery_wants_use(const struct discovery *d, struct mtime now)
@@ -269,6 +270,6 @@ void discovery_on_passing(struct discovery *d, const struct peer_id *peer,
     if (l == NULL || l->ours || l->inbound || !l->outbound)
         return;
     l->passing = true;
-    discovery_wake_trim(d, mtime_add_ms(now, DISCOVERY_PASSING_MS));
+    wake_trim(d, mtime_add_ms(now, DISCOVERY_PASSING_MS));
     discovery_trim_soon(d, now);
 }

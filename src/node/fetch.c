@@ -267,7 +267,9 @@ static bool open_session(struct fetch *f, struct mtime now)
     struct exchange *x = node_exchange(f->node);
     f->session.got = on_got;
     f->session.missing = on_missing;
-    enum bs_class class = f->config.urgent ? BS_CLASS_URGENT : BS_CLASS_NORMAL;
+    enum bs_class class = f->config.urgent       ? BS_CLASS_URGENT
+                          : f->config.background ? BS_CLASS_BACKGROUND
+                                                 : BS_CLASS_NORMAL;
     f->has_session = exchange_session_open(x, class, &f->session) == OK;
     return f->has_session;
 }

@@ -43,6 +43,7 @@ struct fetch_config {
     bool keep;           /* blocks that come, or are here already, are
                             protected until fetch_free(); else cached */
     bool urgent;         /* somebody waits for the next bytes */
+    bool background;     /* nobody waits: repair, replication */
 };
 
 /** fetch_new - no blocks wanted yet; @config is copied. */

@@ -113,6 +113,7 @@ struct pull *pull_new(struct node *n, const struct pull_config *config,
     struct walking_config walking = {
         .timeout_ms = config->timeout_ms,
         .keep = true,
+        .background = true,
         .on_block = on_block,
         .done = on_done,
         .user = p,

@@ -279,6 +279,7 @@ struct walking *walking_new(struct node *n, const struct walking_config *config)
         .timeout_ms = config->timeout_ms,
         .local_only = config->local_only,
         .keep = config->keep,
+        .background = config->background,
     };
 
     w->node = n;

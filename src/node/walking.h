@@ -35,6 +35,7 @@ struct walking_config {
     bool keep;         /* keep what is fetched under a lease, and what is here
                           already, until walking_free(); then done comes when
                           all of it is durable */
+    bool background;   /* nobody waits for it */
 
     /** @on_open: where the path leads, before any block. */
     void (*on_open)(void *user, const struct cid *root, enum node_type type,

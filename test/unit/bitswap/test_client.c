@@ -840,6 +840,34 @@ static void test_classes(void **state)
     rig_free(r);
 }
 
+/* Whether another is asked too, @ms after the first one was. */
+static bool is_doubled(enum bs_class class, uint32_t ms)
+{
+    struct rig *r = rig_new(2);
+    bs_session_close(r->client, r->session, r->now);
+    assert_int_equal(bs_session_open(r->client, class, &r->session), OK);
+    bs_session_add_source(r->client, r->session, &r->peers[0], r->now);
+    bs_session_add_source(r->client, r->session, &r->peers[1], r->now);
+    want(r, 1);
+    assert_int_equal(r->sends[0] + r->sends[1], 1);
+    wait_ms(r, ms);
+    size_t sends = r->sends[0] + r->sends[1];
+    rig_free(r);
+    return sends == 2;
+}
+
+/* The last block is asked of two when it takes too long: soon where somebody
+ * waits for it, else late, since one of them comes for nothing. */
+static void test_patience(void **state)
+{
+    (void)state;
+    assert_false(is_doubled(BS_CLASS_NORMAL, 49));
+    assert_true(is_doubled(BS_CLASS_NORMAL, 150));
+    assert_true(is_doubled(BS_CLASS_URGENT, 150));
+    assert_false(is_doubled(BS_CLASS_BACKGROUND, 999));
+    assert_true(is_doubled(BS_CLASS_BACKGROUND, 1100));
+}
+
 static struct bs_session *open_only(struct rig *r, size_t peer)
 {
     struct bs_session *s = NULL;
@@ -947,6 +975,7 @@ int main(void)
         cmocka_unit_test(test_back_pressure),
         cmocka_unit_test(test_removed_peer),
         cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_patience),
         cmocka_unit_test(test_only_one_peer),
         cmocka_unit_test(test_only_and_all),
         cmocka_unit_test(test_all_after_only),
