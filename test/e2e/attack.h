@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/wr.h"
+#include "bitswap/frame_reader.h"
 #include "bitswap/message.h"
 #include "libp2p/multistream.h"
 #include "libp2p/noise.h"
@@ -40,6 +42,8 @@ enum {
     ADDRS_TEXT_MAX = 128,
     ATTACK_CIDS_MAX = 4096,
     PATIENCE_MS = 5000, /* for what an honest daemon does at once */
+    BATCH_BYTES = 60000,
+    WANTS_MAX = 4096, /* that wait for an answer */
 };
 
 /* Which daemons an attack is for, and how. */
@@ -105,6 +109,9 @@ uint64_t now_ms(void);
 void sleep_ms(uint32_t ms);
 void random_fill(uint8_t *dst, size_t len);
 uint32_t random_u32(void);
+
+/** made_up_key - a new Ed25519 key. */
+struct privkey made_up_key(void);
 
 /* attack_link.c: a TCP connection, and Noise on it. */
 
@@ -183,6 +190,12 @@ struct link *link_accept(struct run *r);
 
 /** link_session - TCP, Noise, Yamux; closed when that failed. */
 struct link *link_session(struct run *r);
+
+/** callers_listen - a socket for those who come to @ret_where. */
+int callers_listen(struct multiaddr *ret_where);
+
+/** callers_count - how many came since the last call; each is sent away. */
+unsigned callers_count(int listener);
 
 /** link_free - close and forget; NULL does nothing. */
 void link_free(struct link *l);
@@ -323,11 +336,82 @@ enum verdict flood(struct link *l, const uint8_t *batch, size_t len);
 /** ping_works - a round trip of /ipfs/ping/1.0.0. */
 bool ping_works(struct link *l);
 
+/* attack_stream.c: what many attacks do with the messages of one stream. */
+
+/**
+ * channel_message - the first message of what came, without its length.
+ * @ret_body: a view into the channel, until channel_take().
+ *
+ * Return: bytes of it with its length; 0: not all of it is there.
+ */
+size_t channel_message(const struct channel *c, struct bytes *ret_body);
+
+/** channel_reset - the stream is of no use any more, for both. */
+void channel_reset(struct link *l, struct channel *c);
+
+/** raw_ends - @in on a stream, and what comes of it; frees the link. */
+enum verdict raw_ends(struct link *l, const char *protocol, struct bytes in);
+
+/** message_ends - as raw_ends(), @body with its length before it. */
+enum verdict message_ends(struct link *l, const char *protocol,
+                          struct bytes body);
+
+/** half_ends - as raw_ends(), the end of the stream inside of a message. */
+enum verdict half_ends(struct link *l, const char *protocol);
+
+/** hoard_ends - most of a message of 64 KiB on each of many streams, then
+ * silence, and what comes of it; frees the link. */
+enum verdict hoard_ends(struct link *l, const char *protocol);
+
+/** batch_add - a message with its length; false: @batch, of BATCH_BYTES, has
+ * no room for it. */
+bool batch_add(struct wr *batch, struct bytes body);
+
+/** struct batch_flood - messages to be sent again and again. */
+struct batch_flood {
+    const char *protocol;
+    struct bytes batch;
+    bool deaf;  /* no answer is read */
+    bool again; /* on a new stream when the daemon has reset one */
+};
+
+/** batch_flood - as it says, and how the link ends; frees it. */
+enum verdict batch_flood(struct link *l, const struct batch_flood *f);
+
 /* attack_bitswap.c */
+
+/** prefix_put - what a Block says of its CID. */
+void prefix_put(struct wr *w, const struct cid *cid);
+
+/** block_put - a Block of a message. */
+void block_put(struct wr *w, struct bytes prefix, struct bytes data);
 
 /** wants_put - a message of wants with its length. */
 size_t wants_put(const struct bs_entry *entries, size_t count, bool full,
                  uint8_t *dst, size_t max);
+
+/* attack_wants.c */
+
+/** struct wants - what the daemon wants of us. */
+struct wants {
+    struct bs_frame_reader reader;
+    struct cid list[WANTS_MAX]; /* that are to be answered */
+    size_t count;
+    uint64_t seen;
+};
+
+void wants_init(struct wants *w);
+void wants_release(struct wants *w);
+
+/** wants_take - note the wants that came on a stream of the daemon's; what came
+ * on other streams than those of bitswap stays. */
+void wants_take(struct wants *w, struct channel *c);
+
+/** wants_drain - those to be answered, once; the caller frees them. */
+struct cid *wants_drain(struct wants *w, size_t *ret_count);
+
+/** presence_put - a BlockPresence of a message; @kind: 0 HAVE, 1 DONT_HAVE. */
+void presence_put(struct wr *w, const struct cid *cid, uint64_t kind);
 
 #define BITSWAP "/ipfs/bitswap/1.2.0"
 #define KAD     "/xmbl/mainnet/kad/1.0.0"

@@ -95,13 +95,21 @@ size_t wants_put(const struct bs_entry *entries, size_t count, bool full,
     return len;
 }
 
-static void put_block(struct wr *w, struct bytes prefix, struct bytes data)
+void block_put(struct wr *w, struct bytes prefix, struct bytes data)
 {
     size_t len = 1 + uvarint_len(prefix.len) + prefix.len + 1 +
                  uvarint_len(data.len) + data.len;
     pb_put_head(w, 3, len);
     pb_put_bytes(w, 1, prefix);
     pb_put_bytes(w, 2, data);
+}
+
+void prefix_put(struct wr *w, const struct cid *cid)
+{
+    wr_uvarint(w, cid->version);
+    wr_uvarint(w, cid->codec);
+    wr_uvarint(w, cid->hash.code);
+    wr_uvarint(w, cid->hash.len);
 }
 
 #define PREFIX BYTES_LIT("\x01\x55\x12\x20")
@@ -131,30 +139,13 @@ static enum verdict length_of(struct run *r, int which)
         {(const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10},
         {(const uint8_t *)"\x80\x00", 2},
     };
-    struct link *l = link_session(r);
-    struct channel *c = channel_open(l, BITSWAP);
-
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)channel_send(l, c, heads[which].p, heads[which].len);
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return raw_ends(link_session(r), BITSWAP, heads[which]);
 }
 
 static enum verdict cut_by_fin(struct run *r, int unused)
 {
-    struct link *l = link_session(r);
-    struct channel *c = channel_open(l, BITSWAP);
-
     (void)unused;
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)channel_send(l, c, "\x20half", 5);
-    (void)link_frame(l, WINDOW, FIN, c->id, 0);
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return half_ends(link_session(r), BITSWAP);
 }
 
 /* The start of a message of 4 MiB on each of many streams, then silence. */
@@ -219,15 +210,7 @@ static const struct bytes malformed[] = {
 
 static enum verdict bad_protobuf(struct run *r, int which)
 {
-    struct link *l = link_session(r);
-    struct channel *c = channel_open(l, BITSWAP);
-
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)send_framed(l, c, malformed[which]);
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return message_ends(link_session(r), BITSWAP, malformed[which]);
 }
 
 /* All of them, each on a new stream. */
@@ -258,7 +241,7 @@ static enum verdict unasked(struct run *r, int bytes)
     for (; n < 1000 && c != NULL && !l->closed && !c->rst; n++) {
         struct wr w = writer();
         memcpy(data, &n, sizeof(n));
-        put_block(&w, PREFIX, (struct bytes){.p = data, .len = (size_t)bytes});
+        block_put(&w, PREFIX, (struct bytes){.p = data, .len = (size_t)bytes});
         (void)send_framed(l, c, written(&w));
     }
     mem_free(data);
@@ -276,7 +259,7 @@ static enum verdict unasked_at_once(struct run *r, int unused)
     (void)unused;
     for (uint32_t n = 0; n < 1000; n++) {
         memcpy(data, &n, sizeof(n));
-        put_block(&w, PREFIX, (struct bytes){.p = data, .len = sizeof(data)});
+        block_put(&w, PREFIX, (struct bytes){.p = data, .len = sizeof(data)});
     }
     if (c != NULL)
         (void)send_framed(l, c, written(&w));
@@ -292,7 +275,7 @@ static enum verdict large_block(struct run *r, int bytes)
 
     if (c == NULL)
         return ends_free(l, 0);
-    put_block(&w, PREFIX, (struct bytes){.p = data, .len = (size_t)bytes});
+    block_put(&w, PREFIX, (struct bytes){.p = data, .len = (size_t)bytes});
     (void)send_framed(l, c, written(&w));
     enum verdict v = channel_ends(l, c, bytes > 2 * MIB ? 2000 : 100);
     mem_free(data);

@@ -16,8 +16,6 @@ enum {
     ROOM = 2 * MIB,
     REQUEST_MAX = 64 * 1024,
     HASH_BYTES = 34,
-    BATCH_BYTES = 60000,
-    STREAMS = 200,
 };
 
 /* Scratch memory. */
@@ -171,17 +169,11 @@ static void put_bad(struct link *l, enum bad which, struct wr *w)
 static enum verdict bad(struct run *r, int which)
 {
     struct link *l = link_session(r);
-    struct channel *c = channel_open(l, KAD);
     struct wr w = writer();
 
-    if (c == NULL)
-        return ends_free(l, 0);
     put_bad(l, (enum bad)which, &w);
     assert(w.err == OK);
-    (void)send_framed(l, c, written(&w));
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return message_ends(l, KAD, written(&w));
 }
 
 /* Bytes that are no message. */
@@ -198,30 +190,13 @@ static enum verdict raw(struct run *r, int which)
         {(const uint8_t *)"\x04\x08\x04\x10\x01", 5}, /* the key a number */
         {(const uint8_t *)"\x02\x00\x00", 3},         /* field 0 */
     };
-    struct link *l = link_session(r);
-    struct channel *c = channel_open(l, KAD);
-
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)channel_send(l, c, heads[which].p, heads[which].len);
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return raw_ends(link_session(r), KAD, heads[which]);
 }
 
 static enum verdict half(struct run *r, int unused)
 {
-    struct link *l = link_session(r);
-    struct channel *c = channel_open(l, KAD);
-
     (void)unused;
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)channel_send(l, c, "\x20half", 5);
-    (void)link_frame(l, WINDOW, FIN, c->id, 0);
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return half_ends(link_session(r), KAD);
 }
 
 /* Honest: a request and its answer, then another on the same stream. */
@@ -298,10 +273,8 @@ static size_t fill_batch(struct link *l, enum kind kind,
     for (uint64_t n = 0;; n++) {
         struct wr w = writer();
         put_flood(l, kind, n, &w);
-        if (wr_len(&all) + wr_len(&w) + 5 > BATCH_BYTES)
+        if (!batch_add(&all, written(&w)))
             return wr_len(&all);
-        wr_uvarint(&all, wr_len(&w));
-        wr_bytes(&all, written(&w));
     }
 }
 
@@ -309,29 +282,11 @@ static enum verdict flooded(struct run *r, int kind, bool deaf)
 {
     static uint8_t batch[BATCH_BYTES];
     struct link *l = link_session(r);
-    struct channel *c = channel_open(l, KAD);
-    uint64_t end = now_ms() + 2 * (uint64_t)r->flood_ms;
-    uint64_t sent = 0;
-
-    if (c == NULL)
-        return ends_free(l, 0);
     size_t len = fill_batch(l, (enum kind)kind, batch);
-    l->deaf = deaf;
-    while (!l->closed && !c->rst && now_ms() < end) {
-        if (c->window < len) {
-            link_pump(l, 20);
-            continue;
-        }
-        sent += channel_send(l, c, batch, len) ? len : 0;
-        channel_take(c, c->len);
-    }
-    note(r, "%llu KiB sent, %llu KiB came", (unsigned long long)(sent >> 10),
-         (unsigned long long)(c->total >> 10));
-    enum verdict v = l->closed ? DROPPED : TOLERATED;
-    if (!deaf)
-        v = ends(l, 1000);
-    link_free(l);
-    return v;
+    struct batch_flood f = {
+        .protocol = KAD, .batch = {.p = batch, .len = len}, .deaf = deaf};
+
+    return batch_flood(l, &f);
 }
 
 static enum verdict flood_read(struct run *r, int kind)
@@ -370,20 +325,8 @@ static enum verdict put_flood_bad(struct run *r, int unused)
 /* The start of a long message on each of many streams, then silence. */
 static enum verdict hoard(struct run *r, int unused)
 {
-    static const uint8_t part[REQUEST_MAX - 100];
-    struct link *l = link_session(r);
-    size_t count = 0;
-
     (void)unused;
-    for (; count < STREAMS && !l->closed; count++) {
-        struct channel *c = channel_open(l, KAD);
-        if (c == NULL)
-            break;
-        (void)channel_send(l, c, "\x80\x80\x04", 3);
-        (void)channel_send(l, c, part, sizeof(part));
-    }
-    note(r, "%zu streams", count);
-    return ends_free(l, 500);
+    return hoard_ends(link_session(r), KAD);
 }
 
 static const struct attack rows[] = {

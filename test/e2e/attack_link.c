@@ -21,7 +21,12 @@
 #include "crypto/sha256.h"
 #include "crypto/x25519.h"
 
-enum { READ_BYTES = 256 * 1024, HEADER_BYTES = 20, NOISE_TOKEN_BYTES = 8 };
+enum {
+    READ_BYTES = 256 * 1024,
+    HEADER_BYTES = 20,
+    NOISE_TOKEN_BYTES = 8,
+    CALLERS_BACKLOG = 100,
+};
 
 uint64_t now_ms(void)
 {
@@ -50,6 +55,16 @@ uint32_t random_u32(void)
     uint32_t n;
     random_fill((uint8_t *)&n, sizeof(n));
     return n;
+}
+
+struct privkey made_up_key(void)
+{
+    uint8_t seed[32];
+    struct privkey key;
+
+    random_fill(seed, sizeof(seed));
+    privkey_init_seed(&key, seed);
+    return key;
 }
 
 void note(struct run *r, const char *format, ...)
@@ -571,4 +586,37 @@ enum verdict ends_free(struct link *l, uint32_t ms)
     enum verdict v = ends(l, ms);
     link_free(l);
     return v;
+}
+
+/* Who comes to an address that we name. */
+
+int callers_listen(struct multiaddr *ret_where)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    struct ma_ip ip = {.len = 4, .bytes = {127, 0, 0, 1}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int failed = bind(fd, (struct sockaddr *)&at, sizeof(at));
+
+    assert(failed == 0);
+    failed = listen(fd, CALLERS_BACKLOG);
+    assert(failed == 0);
+    failed = getsockname(fd, (struct sockaddr *)&at, &len);
+    assert(failed == 0);
+    *ret_where = multiaddr_from_ip_port(&ip, MA_TCP, ntohs(at.sin_port));
+    return fd;
+}
+
+unsigned callers_count(int listener)
+{
+    unsigned count = 0;
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+    while (fd >= 0) {
+        count++;
+        (void)close(fd);
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    }
+    return count;
 }

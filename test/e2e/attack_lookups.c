@@ -1,15 +1,11 @@
 /* Attacks by answers to what the daemon asks in the DHT. */
 #include <assert.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "attack.h"
 #include "base/mem.h"
-#include "base/rd.h"
 #include "base/wr.h"
 #include "kad/message.h"
 #include "multiformats/pb.h"
@@ -22,7 +18,6 @@ enum {
     FIT_BYTES = 63 * 1024, /* of an answer that may be read */
     HOLD_MS = 25000,
     QUEUE_MAX = 64,
-    BACKLOG = 64,
     CALLERS_MAX = 100, /* connections to who was named: more are too many */
     PEER_BYTES = 80,   /* room of one of the peers that are made up */
     ID_BYTES = 38,
@@ -87,13 +82,12 @@ static void note_request(struct liar *s, struct channel *c, struct bytes in)
 
 static void read_requests(struct liar *s, struct channel *c)
 {
-    for (;;) {
-        struct rd r = rd_init((struct bytes){.p = c->data, .len = c->len});
-        uint64_t len = rd_uvarint(&r);
-        if (c->len == 0 || r.err != OK || rd_left(&r) < len)
-            return;
-        note_request(s, c, rd_view(&r, len));
-        channel_take(c, c->len - rd_left(&r));
+    struct bytes body;
+    size_t used;
+
+    while ((used = channel_message(c, &body)) > 0) {
+        note_request(s, c, body);
+        channel_take(c, used);
     }
 }
 
@@ -242,8 +236,7 @@ static void answer(struct link *l, struct liar *s, const struct asked *a)
     if (how == SILENCE)
         return;
     if (how == RESETS) {
-        (void)link_frame(l, WINDOW, RST, c->id, 0);
-        c->id = 0;
+        channel_reset(l, c);
     } else if (how == CUT_SHORT) {
         (void)channel_send(l, c, "\x20\x08", 2);
         (void)link_frame(l, WINDOW, FIN, c->id, 0);
@@ -278,37 +271,6 @@ static void answer_all(struct link *l, struct liar *s)
     (void)fflush(stdout);
 }
 
-/* Who comes to the address that we name. */
-
-static void listen_for_callers(struct liar *s)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(at);
-    struct ma_ip ip = {.len = 4, .bytes = {127, 0, 0, 1}};
-
-    s->callers_fd =
-        socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int failed = bind(s->callers_fd, (struct sockaddr *)&at, sizeof(at));
-    assert(failed == 0);
-    failed = listen(s->callers_fd, BACKLOG);
-    assert(failed == 0);
-    failed = getsockname(s->callers_fd, (struct sockaddr *)&at, &len);
-    assert(failed == 0);
-    s->callers_at = multiaddr_from_ip_port(&ip, MA_TCP, ntohs(at.sin_port));
-}
-
-static void count_callers(struct liar *s)
-{
-    int fd = accept4(s->callers_fd, NULL, NULL, SOCK_CLOEXEC);
-
-    while (fd >= 0) {
-        s->callers++;
-        (void)close(fd);
-        fd = accept4(s->callers_fd, NULL, NULL, SOCK_CLOEXEC);
-    }
-}
-
 /* Serve the DHT, say "dht" when the daemon has us in its table, then lie until
  * told to end. */
 static enum verdict lie(struct run *r, int how)
@@ -316,14 +278,14 @@ static enum verdict lie(struct run *r, int how)
     struct liar *s = mem_zalloc(1, sizeof(*s));
 
     s->how = (enum how)how;
-    listen_for_callers(s);
+    s->callers_fd = callers_listen(&s->callers_at);
     struct link *l = link_member(r);
     uint64_t end = now_ms() + HOLD_MS;
     while (!l->closed && now_ms() < end && !told_to_end()) {
         link_pump(l, SLOW_MS);
         read_all(l, s);
         answer_all(l, s);
-        count_callers(s);
+        s->callers += callers_count(s->callers_fd);
         struct channel *slow = channel_find(l, s->slow);
         if (slow != NULL)
             (void)channel_send(l, slow, "", 1);

@@ -6,12 +6,10 @@
 
 #include "attack.h"
 #include "base/mem.h"
-#include "base/rd.h"
 #include "base/wr.h"
 #include "storage/message.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define STORAGE  "/xmbl/mainnet/storage/1.0.0"
 
 enum {
     HOLD_MS = 60 * 1000,
@@ -31,16 +29,6 @@ static const struct bytes keeper_names[] = {
 };
 
 enum how { FORGED_RECORD, FORGED_RECEIPTS, MADE_UP_HOLDERS, NO_ANSWER_AT_ALL };
-
-static struct privkey made_up_key(void)
-{
-    uint8_t seed[32];
-    struct privkey key;
-
-    random_fill(seed, sizeof(seed));
-    privkey_init_seed(&key, seed);
-    return key;
-}
 
 /* What a made-up owner wants of the root; the last byte is changed where it
  * is to be forged. */
@@ -138,16 +126,15 @@ static void refuse(struct link *l, struct channel *c)
 static unsigned answer(struct link *l, struct channel *c, enum how how)
 {
     struct storage_message *m = mem_zalloc(1, sizeof(*m));
-    struct rd r = rd_init((struct bytes){.p = c->data, .len = c->len});
-    uint64_t len = rd_uvarint(&r);
+    struct bytes in;
+    size_t used = channel_message(c, &in);
     unsigned asked = 0;
 
-    if (r.err == OK && rd_left(&r) >= len) {
-        struct bytes in = rd_view(&r, len);
+    if (used > 0) {
         enum err err = storage_message_decode(in, m);
         struct cid root = m->root;
         bool is_about = err == OK && m->type == STORAGE_ABOUT;
-        channel_take(c, c->len - rd_left(&r));
+        channel_take(c, used);
         asked += is_about;
         if (is_about && how != NO_ANSWER_AT_ALL)
             lie_about(l, c, &root, how);

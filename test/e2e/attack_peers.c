@@ -1,15 +1,12 @@
 /* Attacks by what is said in the exchange of peers. */
 #include <assert.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "attack.h"
 #include "base/mem.h"
-#include "base/rd.h"
 #include "base/wr.h"
 #include "discovery/capability.h"
 #include "discovery/peers_message.h"
@@ -86,16 +83,6 @@ static size_t record_put(const struct privkey *key, enum record which,
     return wr_len(&w);
 }
 
-static struct privkey made_up_key(void)
-{
-    uint8_t seed[32];
-    struct privkey key;
-
-    random_fill(seed, sizeof(seed));
-    privkey_init_seed(&key, seed);
-    return key;
-}
-
 /* Requests. */
 
 /* The answer's kind is @want; a stream for each. */
@@ -105,17 +92,16 @@ static bool ask(struct link *l, const struct peers_message *m,
     struct channel *c = channel_open(l, PEERS);
     struct wr w = writer();
     struct peers_message *answer = mem_zalloc(1, sizeof(*answer));
+    struct bytes body;
     bool fine = false;
 
     peers_message_encode(m, &w);
     if (c != NULL && send_framed(l, c, written(&w))) {
         (void)link_frame(l, WINDOW, FIN, c->id, 0);
         (void)channel_wait(l, c, ROOM, PATIENCE_MS); /* until it ends */
-        struct rd r = rd_init((struct bytes){.p = c->data, .len = c->len});
-        uint64_t len = rd_uvarint(&r);
-        fine = c->len > 0 && r.err == OK && rd_left(&r) == len &&
-               peers_message_decode(rd_view(&r, len), answer) == OK &&
-               answer->kind == want;
+        size_t used = channel_message(c, &body);
+        fine = used > 0 && used == c->len &&
+               peers_message_decode(body, answer) == OK && answer->kind == want;
     }
     mem_free(answer);
     return fine;
@@ -188,15 +174,7 @@ static enum verdict raw(struct run *r, int which)
         /* an array a thousand deep has no end */
         {(const uint8_t *)"\x0a\x81\x81\x81\x81\x81\x81\x81\x81\x81\x81", 11},
     };
-    struct link *l = link_session(r);
-    struct channel *c = channel_open(l, PEERS);
-
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)channel_send(l, c, messages[which].p, messages[which].len);
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return raw_ends(link_session(r), PEERS, messages[which]);
 }
 
 /* As fast as they go. */
@@ -222,45 +200,12 @@ static enum verdict flood_asks(struct run *r, int unused)
     return answers <= 20 ? v : WRONG;
 }
 
-/* Who comes. */
-
-static int listen_for_callers(struct multiaddr *ret_where)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(at);
-    struct ma_ip ip = {.len = 4, .bytes = {127, 0, 0, 1}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int failed = bind(fd, (struct sockaddr *)&at, sizeof(at));
-
-    assert(failed == 0);
-    failed = listen(fd, CALLERS_MAX);
-    assert(failed == 0);
-    failed = getsockname(fd, (struct sockaddr *)&at, &len);
-    assert(failed == 0);
-    *ret_where = multiaddr_from_ip_port(&ip, MA_TCP, ntohs(at.sin_port));
-    return fd;
-}
-
-static unsigned count_callers(int listener)
-{
-    unsigned count = 0;
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-
-    while (fd >= 0) {
-        count++;
-        (void)close(fd);
-        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    }
-    return count;
-}
-
 /* Have the daemon dial another address than ours. */
 static enum verdict probe_other(struct run *r, int count)
 {
     struct peers_message *m = mem_zalloc(1, sizeof(*m));
     struct multiaddr where;
-    int fd = listen_for_callers(&where);
+    int fd = callers_listen(&where);
     struct link *l = link_member(r);
     unsigned answers = 0;
 
@@ -274,7 +219,7 @@ static enum verdict probe_other(struct run *r, int count)
         answers += ask(l, m, PEERS_RESULT);
         privkey_release(&other);
     }
-    unsigned callers = count_callers(fd);
+    unsigned callers = callers_count(fd);
     note(r, "%u answers, %u called", answers, callers);
     enum verdict v = answers > 0 ? ANSWERED : ends(l, 0);
     (void)close(fd);
@@ -325,8 +270,7 @@ static void answer(struct link *l, struct channel *c, enum how how,
     case SILENCE:
         return;
     case RESETS:
-        (void)link_frame(l, WINDOW, RST, c->id, 0);
-        c->id = 0;
+        channel_reset(l, c);
         return;
     case HUGE_LENGTH:
         (void)channel_send(l, c, "\xff\xff\xff\xff\x7f", 5);
@@ -355,10 +299,9 @@ static void answer(struct link *l, struct channel *c, enum how how,
 /* Whether there is a whole request in @c; it is taken off. */
 static bool take_request(struct channel *c)
 {
-    struct rd r = rd_init((struct bytes){.p = c->data, .len = c->len});
-    uint64_t len = rd_uvarint(&r);
+    struct bytes body;
 
-    if (c->len == 0 || r.err != OK || rd_left(&r) < len)
+    if (channel_message(c, &body) == 0)
         return false;
     channel_take(c, c->len);
     return true;
@@ -367,7 +310,7 @@ static bool take_request(struct channel *c)
 static enum verdict member(struct run *r, int how)
 {
     struct multiaddr where;
-    int fd = listen_for_callers(&where);
+    int fd = callers_listen(&where);
     struct link *l = link_member(r);
     uint64_t end = now_ms() + SERVE_MS;
     unsigned asked = 0;
@@ -384,7 +327,7 @@ static enum verdict member(struct run *r, int how)
             asked++;
             answer(l, c, (enum how)how, &where);
         }
-        callers += count_callers(fd);
+        callers += callers_count(fd);
     }
     note(r, "%u asked, %u called", asked, callers);
     enum verdict v = ends(l, 0);

@@ -5,7 +5,6 @@
 
 #include "attack_storage.h"
 #include "base/mem.h"
-#include "base/rd.h"
 #include "kad/ipns.h"
 #include "kad/message.h"
 #include "multiformats/pb.h"
@@ -60,7 +59,7 @@ static struct bytes make(const struct name *n, enum kind kind,
     };
 
     if (kind == EXPIRED)
-        f.eol.s -= 2 * LIFE_S;
+        f.eol.s -= (int64_t)2 * LIFE_S;
     else if (kind == FAR_FUTURE)
         f.eol.s = INT64_C(253000000000);
     if (kind == LONGEST) {
@@ -92,11 +91,10 @@ static void put_request(struct wr *w, const struct name *n, struct bytes record)
 static bool answered(struct link *l, struct channel *c)
 {
     uint64_t end = now_ms() + PATIENCE_MS;
+    struct bytes body;
 
     while (!l->closed && !c->rst && now_ms() < end) {
-        struct rd r = rd_init((struct bytes){.p = c->data, .len = c->len});
-        uint64_t len = rd_uvarint(&r);
-        if (c->len > 0 && r.err == OK && rd_left(&r) >= len)
+        if (channel_message(c, &body) > 0)
             return true;
         link_pump(l, 20);
     }
@@ -122,6 +120,7 @@ static bool gives(struct link *l, const struct name *n, struct bytes record)
     struct channel *c = channel_open(l, KAD);
     struct wr w = storage_writer();
     struct kad_message m;
+    struct bytes body;
     bool same = false;
 
     if (c == NULL)
@@ -129,9 +128,8 @@ static bool gives(struct link *l, const struct name *n, struct bytes record)
     pb_put_uint(&w, 1, KAD_GET_VALUE);
     pb_put_bytes(&w, 2, n->key_bytes);
     if (send_framed(l, c, storage_written(&w)) && answered(l, c)) {
-        struct rd r = rd_init((struct bytes){.p = c->data, .len = c->len});
-        uint64_t len = rd_uvarint(&r);
-        same = kad_message_decode(rd_view(&r, len), &m) == OK &&
+        same = channel_message(c, &body) > 0 &&
+               kad_message_decode(body, &m) == OK &&
                bytes_eq(m.record_value, record);
     }
     c->id = 0;

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "base/rd.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -22,16 +21,6 @@ enum {
 };
 
 /* What all of them use. */
-
-struct privkey made_up_key(void)
-{
-    uint8_t seed[32];
-    struct privkey key;
-
-    random_fill(seed, sizeof(seed));
-    privkey_init_seed(&key, seed);
-    return key;
-}
 
 struct cid made_up_cid(void)
 {
@@ -75,7 +64,7 @@ struct object_record record_fields(const struct cid *root, uint64_t bytes,
     };
 }
 
-static struct checked_object last_record;
+static struct checked_object last_record; /* NOLINT: of this program */
 
 struct bytes record_put(struct object_record *fields, const struct privkey *key)
 {
@@ -137,18 +126,6 @@ struct channel *storage_begin(struct link *l)
     return channel_open(l, STORAGE);
 }
 
-/* Whether there is a whole message at the front of @c. */
-static bool whole(const struct channel *c, struct bytes *ret_body)
-{
-    struct rd r = rd_init((struct bytes){.p = c->data, .len = c->len});
-    uint64_t len = rd_uvarint(&r);
-
-    if (c->len == 0 || r.err != OK || rd_left(&r) < len)
-        return false;
-    *ret_body = rd_view(&r, len);
-    return true;
-}
-
 const struct storage_message *storage_answer(struct link *l, struct channel *c)
 {
     static struct storage_message answer;
@@ -156,12 +133,13 @@ const struct storage_message *storage_answer(struct link *l, struct channel *c)
     uint64_t end = now_ms() + ANSWER_MS;
     struct bytes body;
 
-    while (!l->closed && !c->rst && !whole(c, &body) && now_ms() < end)
+    while (!l->closed && !c->rst && channel_message(c, &body) == 0 &&
+           now_ms() < end)
         link_pump(l, 20);
-    if (!whole(c, &body) || body.len > sizeof(kept))
+    size_t used = channel_message(c, &body);
+    if (used == 0 || body.len > sizeof(kept))
         return NULL;
     memcpy(kept, body.p, body.len);
-    size_t used = (size_t)(body.p - c->data) + body.len;
     struct bytes in = {.p = kept, .len = body.len};
     channel_take(c, used);
     return storage_message_decode(in, &answer) == OK ? &answer : NULL;
@@ -378,66 +356,90 @@ static enum verdict offer_forged_again(struct run *r, int kind)
     return ends_free(l, must_drop_ms(r));
 }
 
+/* A made-up owner of something small. */
+struct owned {
+    struct privkey key;
+    struct object_record f;
+};
+
+static struct owned made_up_object(void)
+{
+    struct cid root = made_up_cid();
+
+    return (struct owned){.key = made_up_key(),
+                          .f = record_fields(&root, 1000, 1)};
+}
+
+/* As record_put(), in memory that the next one leaves alone. */
+static struct bytes put_first(struct owned *o)
+{
+    static uint8_t kept[OBJECT_RECORD_BYTES_MAX];
+    struct bytes record = record_put(&o->f, &o->key);
+
+    memcpy(kept, record.p, record.len);
+    return (struct bytes){.p = kept, .len = record.len};
+}
+
+static bool is_accepted(const struct storage_message *answer)
+{
+    return answer != NULL && answer->type == STORAGE_ACCEPT;
+}
+
+/* The answer to a record that there is a newer one of; NULL: another one. */
+static const struct storage_message *offer_stale(struct link *l,
+                                                 struct bytes record)
+{
+    const struct storage_message *answer = storage_offer(l, record);
+    bool fine = answer != NULL && answer->type == STORAGE_REFUSE &&
+                answer->reason == STORAGE_REASON_STALE;
+
+    return fine ? answer : NULL;
+}
+
+static enum verdict owned_ends(struct link *l, struct owned *o, bool fine)
+{
+    privkey_release(&o->key);
+    link_free(l);
+    return fine ? ANSWERED : WRONG;
+}
+
 /* A record, then the one before it; the answer must show the newer. */
 static enum verdict offer_replayed(struct run *r, int unused)
 {
     struct link *l = link_session(r);
-    struct privkey key = made_up_key();
-    struct cid root = made_up_cid();
-    struct object_record f = record_fields(&root, 1000, 1);
-    static uint8_t old[OBJECT_RECORD_BYTES_MAX];
-    enum verdict v = WRONG;
+    struct owned o = made_up_object();
+    struct bytes replayed = put_first(&o);
+    bool fine = false;
 
     (void)unused;
-    struct bytes record = record_put(&f, &key);
-    struct bytes replayed = {.p = old, .len = record.len};
-    memcpy(old, record.p, record.len);
-    f.seq++;
-    const struct storage_message *answer =
-        storage_offer(l, record_put(&f, &key));
-    if (answer != NULL && answer->type == STORAGE_ACCEPT) {
-        answer = storage_offer(l, replayed);
-        if (answer != NULL && answer->type == STORAGE_REFUSE &&
-            answer->reason == STORAGE_REASON_STALE && answer->record.len > 0)
-            v = ANSWERED;
+    o.f.seq++;
+    if (is_accepted(storage_offer(l, record_put(&o.f, &o.key)))) {
+        const struct storage_message *answer = offer_stale(l, replayed);
+        fine = answer != NULL && answer->record.len > 0;
     }
-    privkey_release(&key);
-    link_free(l);
-    return v;
+    return owned_ends(l, &o, fine);
 }
 
 /* Released, then offered by the record before: the tombstone must hold. */
 static enum verdict release_replayed(struct run *r, int unused)
 {
     struct link *l = link_session(r);
-    struct privkey key = made_up_key();
-    struct cid root = made_up_cid();
-    struct object_record f = record_fields(&root, 1000, 1);
-    static uint8_t old[OBJECT_RECORD_BYTES_MAX];
-    enum verdict v = WRONG;
+    struct owned o = made_up_object();
+    struct bytes replayed = put_first(&o);
+    struct storage_message *m = storage_message_new(STORAGE_RELEASE);
+    bool fine = is_accepted(storage_offer(l, replayed));
 
     (void)unused;
-    struct bytes record = record_put(&f, &key);
-    struct bytes replayed = {.p = old, .len = record.len};
-    memcpy(old, record.p, record.len);
-    struct storage_message *m = storage_message_new(STORAGE_RELEASE);
-    const struct storage_message *answer = storage_offer(l, replayed);
-    if (answer != NULL && answer->type == STORAGE_ACCEPT) {
-        f.seq++;
-        f.policy.copies = 0;
-        m->record = record_put(&f, &key);
-        answer = storage_ask(l, m);
-    }
-    if (answer != NULL && answer->type == STORAGE_OK) {
-        answer = storage_offer(l, replayed);
-        if (answer != NULL && answer->type == STORAGE_REFUSE &&
-            answer->reason == STORAGE_REASON_STALE)
-            v = ANSWERED;
+    if (fine) {
+        o.f.seq++;
+        o.f.policy.copies = 0;
+        m->record = record_put(&o.f, &o.key);
+        const struct storage_message *answer = storage_ask(l, m);
+        fine = answer != NULL && answer->type == STORAGE_OK &&
+               offer_stale(l, replayed) != NULL;
     }
     mem_free(m);
-    privkey_release(&key);
-    link_free(l);
-    return v;
+    return owned_ends(l, &o, fine);
 }
 
 /* A release that the owner did not sign, and one of what is not there. */
@@ -473,33 +475,28 @@ static enum verdict release_by_other(struct run *r, int forged)
 static enum verdict renewed_larger(struct run *r, int unused)
 {
     struct link *l = link_session(r);
-    struct privkey key = made_up_key();
-    struct cid root = made_up_cid();
-    struct object_record f = record_fields(&root, 1000, 1);
+    struct owned o = made_up_object();
     const struct storage_message *answer =
-        storage_offer(l, record_put(&f, &key));
-    bool refused = answer != NULL && answer->type == STORAGE_ACCEPT;
+        storage_offer(l, record_put(&o.f, &o.key));
+    bool refused = is_accepted(answer);
     unsigned doubled = 0;
 
     (void)unused;
     /* Twice as much each time, up to what nobody has. */
-    f.blocks = OBJECT_BLOCKS_MAX;
-    f.size_bytes = MIB;
-    while (refused && f.size_bytes < OBJECT_SIZE_BYTES_MAX) {
-        f.seq++;
-        f.size_bytes *= 2;
-        answer = storage_offer(l, record_put(&f, &key));
-        if (answer == NULL || answer->type != STORAGE_ACCEPT)
+    o.f.blocks = OBJECT_BLOCKS_MAX;
+    o.f.size_bytes = MIB;
+    while (refused && o.f.size_bytes < OBJECT_SIZE_BYTES_MAX) {
+        o.f.seq++;
+        o.f.size_bytes *= 2;
+        answer = storage_offer(l, record_put(&o.f, &o.key));
+        if (!is_accepted(answer))
             break;
         doubled++;
     }
     refused = refused && answer != NULL && answer->type == STORAGE_REFUSE;
     note(r, "up to %llu MiB, then %s", 1ULL << doubled,
          refused ? storage_reason_name(answer->reason) : "nothing");
-    bool fine = refused && answer->reason == STORAGE_REASON_QUOTA;
-    privkey_release(&key);
-    link_free(l);
-    return fine ? ANSWERED : WRONG;
+    return owned_ends(l, &o, refused && answer->reason == STORAGE_REASON_QUOTA);
 }
 
 /* Receipts. */
@@ -512,6 +509,22 @@ enum receipts {
     RECEIPTS_MADE_UP,   /* of holders that are not */
 };
 
+/* Another one in its place, which its signature does not fit. */
+static void spoil_receipt(struct bytes receipt, enum receipts kind, uint8_t *at)
+{
+    struct storage_receipt r;
+    struct wr w = wr_init(at, RECEIPT_BYTES_MAX);
+    enum err err = receipt_decode(receipt, &r);
+
+    assert(err == OK);
+    (void)err;
+    if (kind == RECEIPTS_FORGED)
+        r.sig[3] ^= 1;
+    else
+        r.until_s = r.seq / MS_PER_S + DAY_S + 1;
+    receipt_encode(&w, &r);
+}
+
 static size_t put_receipts(struct storage_message *m,
                            const struct object_record *f, enum receipts kind,
                            uint8_t *room)
@@ -520,25 +533,10 @@ static size_t put_receipts(struct storage_message *m,
         struct privkey holder = made_up_key();
         uint8_t *at = room + i * RECEIPT_BYTES_MAX;
         m->receipts[i] = receipt_make(f, &holder, i, at);
-        if (kind == RECEIPTS_FORGED) {
-            struct storage_receipt r;
-            struct wr w = wr_init(at, RECEIPT_BYTES_MAX);
-            enum err err = receipt_decode(m->receipts[i], &r);
-            assert(err == OK);
-            (void)err;
-            r.sig[3] ^= 1;
-            receipt_encode(&w, &r);
-        } else if (kind == RECEIPTS_GARBAGE) {
+        if (kind == RECEIPTS_GARBAGE)
             random_fill(at, m->receipts[i].len);
-        } else if (kind == RECEIPTS_LIVE_LONG) {
-            struct storage_receipt r;
-            struct wr w = wr_init(at, RECEIPT_BYTES_MAX);
-            enum err err = receipt_decode(m->receipts[i], &r);
-            assert(err == OK);
-            (void)err;
-            r.until_s = r.seq / MS_PER_S + DAY_S + 1;
-            receipt_encode(&w, &r);
-        }
+        else if (kind == RECEIPTS_FORGED || kind == RECEIPTS_LIVE_LONG)
+            spoil_receipt(m->receipts[i], kind, at);
         privkey_release(&holder);
     }
     m->receipts_count = FLOOD_RECEIPTS;
@@ -548,18 +546,16 @@ static size_t put_receipts(struct storage_message *m,
 static enum verdict receipts(struct run *r, int kind)
 {
     struct link *l = link_session(r);
-    struct privkey key = made_up_key();
-    struct cid root = made_up_cid();
-    struct object_record f = record_fields(&root, 1000, 1);
+    struct owned o = made_up_object();
     struct storage_message *m = storage_message_new(STORAGE_RECEIPT);
     uint8_t *room = mem_zalloc(FLOOD_RECEIPTS, RECEIPT_BYTES_MAX);
-    struct bytes record = record_put(&f, &key);
+    struct bytes record = record_put(&o.f, &o.key);
     unsigned answers = 0;
 
     if (kind != RECEIPTS_UNKNOWN)
         (void)storage_offer(l, record);
     for (unsigned i = 0; i < FORGERIES && !l->closed; i++) {
-        (void)put_receipts(m, &f, (enum receipts)kind, room);
+        (void)put_receipts(m, &o.f, (enum receipts)kind, room);
         const struct storage_message *answer = storage_ask(l, m);
         answers += answer != NULL && answer->type == STORAGE_OK;
     }
@@ -567,7 +563,7 @@ static enum verdict receipts(struct run *r, int kind)
     enum verdict v = answers == FORGERIES ? ANSWERED : ends(l, must_drop_ms(r));
     mem_free(room);
     mem_free(m);
-    privkey_release(&key);
+    privkey_release(&o.key);
     link_free(l);
     return v;
 }
@@ -605,7 +601,7 @@ static enum verdict crowd(struct run *r, int objects)
         m->record = record_put(&f, &key);
         (void)put_receipts(m, &f, RECEIPTS_MADE_UP, room);
         const struct storage_message *answer = storage_ask(l, m);
-        accepted += answer != NULL && answer->type == STORAGE_ACCEPT;
+        accepted += is_accepted(answer);
         privkey_release(&key);
         sleep_ms(MS_PER_S / 32);
     }
@@ -651,9 +647,9 @@ static enum verdict mine(struct run *r, int kind)
     memcpy(m->owner, owner.bytes + 6, sizeof(m->owner));
     m->at_s = storage_unix_s();
     if (kind == MINE_OLD)
-        m->at_s -= 2 * OBJECT_SKEW_MAX_S;
+        m->at_s -= (uint64_t)2 * OBJECT_SKEW_MAX_S;
     else if (kind == MINE_FUTURE)
-        m->at_s += 2 * OBJECT_SKEW_MAX_S;
+        m->at_s += (uint64_t)2 * OBJECT_SKEW_MAX_S;
     storage_mine_sign(kind == MINE_FORGED ? &other : &key,
                       kind == MINE_OF_OTHER ? &third : &self,
                       kind == MINE_FOR_OTHER ? &third : &r->target, m->at_s,

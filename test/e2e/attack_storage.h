@@ -19,9 +19,6 @@
  * receipts, and one request with its answer.
  */
 
-/** made_up_key - a new Ed25519 key. */
-struct privkey made_up_key(void);
-
 /** made_up_cid - of a raw block that nobody has. */
 struct cid made_up_cid(void);
 

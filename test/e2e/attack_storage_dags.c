@@ -5,13 +5,9 @@
 #include <string.h>
 
 #include "attack_storage.h"
-#include "base/buf.h"
 #include "base/mem.h"
-#include "base/rd.h"
-#include "bitswap/frame_reader.h"
 #include "crypto/sha256.h"
 #include "ipld/dag_pb.h"
-#include "multiformats/pb.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -19,7 +15,6 @@ enum {
     MIB = 1 << 20,
     KIB = 1 << 10,
     PIECES_MAX = 1024,
-    WANTS_MAX = 4096,
     LEAVES = 3,
     LEAF_BYTES = 1000,
     CHAIN = 300,
@@ -42,14 +37,11 @@ struct piece {
 
 /* One who has some blocks and gives them. */
 struct giver {
-    struct bs_frame_reader reader;
+    struct wants wants;
     struct piece pieces[PIECES_MAX];
     size_t count;
     uint64_t bytes;
-    struct cid wants[WANTS_MAX];
-    size_t wants_count;
     struct channel *out;
-    uint64_t wanted;     /* wants that came */
     uint64_t sent_bytes; /* of blocks */
     unsigned receipts;   /* that the daemon sent */
     unsigned notices;
@@ -115,36 +107,12 @@ static const struct piece *add_wide(struct giver *g, size_t links, bool made_up)
 
 /* What the daemon asks. */
 
-static void take_wants(struct giver *g, struct bytes in)
-{
-    struct bs_message m;
-    struct bs_item item;
-
-    if (bs_message_decode(in, &m) != OK)
-        return;
-    struct bs_cursor cursor = bs_cursor_init(&m);
-    while (bs_cursor_next(&cursor, &item)) {
-        if (item.kind != BS_ITEM_ENTRY || item.entry.cancel)
-            continue;
-        g->wanted++;
-        if (g->wants_count < WANTS_MAX)
-            g->wants[g->wants_count++] = item.entry.cid;
-    }
-}
-
 static void on_data(struct link *l, struct channel *c)
 {
     struct giver *g = l->user;
-    struct bytes in = {.p = c->data, .len = c->len};
-    struct buf *message;
 
-    if (g == NULL || !c->theirs || c->protocol != SERVED_BITSWAP)
-        return; /* what else there is waits in the channel */
-    while (bs_frame_reader_next(&g->reader, &in, &message) == OK) {
-        take_wants(g, buf_bytes(message));
-        buf_unref(message);
-    }
-    c->len = 0;
+    if (g != NULL)
+        wants_take(&g->wants, c);
 }
 
 static void put_block(struct wr *w, const struct piece *p)
@@ -152,24 +120,15 @@ static void put_block(struct wr *w, const struct piece *p)
     uint8_t text[40];
     struct wr f = wr_init(text, sizeof(text));
 
-    wr_uvarint(&f, p->cid.version);
-    wr_uvarint(&f, p->cid.codec);
-    wr_uvarint(&f, p->cid.hash.code);
-    wr_uvarint(&f, p->cid.hash.len);
-    pb_put_head(w, 3,
-                1 + uvarint_len(wr_len(&f)) + wr_len(&f) + 1 +
-                    uvarint_len(p->len) + p->len);
-    pb_put_bytes(w, 1, (struct bytes){.p = text, .len = wr_len(&f)});
-    pb_put_bytes(w, 2, (struct bytes){.p = p->data, .len = p->len});
+    prefix_put(&f, &p->cid);
+    block_put(w, storage_written(&f),
+              (struct bytes){.p = p->data, .len = p->len});
 }
 
 static void give(struct link *l, struct giver *g, const struct cid *cid)
 {
     static uint8_t room[3 * MIB];
     struct wr w = wr_init(room, sizeof(room));
-    uint8_t key[CID_BYTES_MAX];
-    uint8_t text[CID_BYTES_MAX + 20];
-    struct wr p = wr_init(text, sizeof(text));
     const struct piece *found = NULL;
 
     for (size_t i = 0; found == NULL && i < g->count; i++) {
@@ -180,10 +139,7 @@ static void give(struct link *l, struct giver *g, const struct cid *cid)
         put_block(&w, found);
         g->sent_bytes += found->len;
     } else {
-        size_t len = cid_encode(cid, key);
-        pb_put_bytes(&p, 1, (struct bytes){.p = key, .len = len});
-        pb_put_uint(&p, 2, 1);
-        pb_put_bytes(&w, 4, (struct bytes){.p = text, .len = wr_len(&p)});
+        presence_put(&w, cid, 1);
     }
     if (g->out == NULL || g->out->rst)
         g->out = channel_open(l, BITSWAP);
@@ -195,19 +151,19 @@ static void give(struct link *l, struct giver *g, const struct cid *cid)
 static bool serve_one(struct link *l, struct giver *g, struct channel *c)
 {
     static struct storage_message m;
-    struct rd r = rd_init((struct bytes){.p = c->data, .len = c->len});
-    uint64_t len = rd_uvarint(&r);
+    struct bytes in;
+    size_t used = channel_message(c, &in);
 
-    if (c->len == 0 || r.err != OK || rd_left(&r) < len)
+    if (used == 0)
         return false;
-    if (storage_message_decode(rd_view(&r, len), &m) == OK) {
+    if (storage_message_decode(in, &m) == OK) {
         g->receipts += m.type == STORAGE_RECEIPT;
         if (m.type == STORAGE_NOTICE) {
             g->notices++;
             g->reason = m.reason;
         }
     }
-    channel_take(c, c->len - rd_left(&r));
+    channel_take(c, used);
     return send_framed(l, c, BYTES_LIT("\xa1\x61t\x62ok"));
 }
 
@@ -222,9 +178,8 @@ static void serve(struct link *l, struct giver *g, uint32_t ms)
         while (c->protocol == SERVED_STORAGE && serve_one(l, g, c))
             continue;
     }
-    size_t count = g->wants_count;
-    struct cid *list = mem_dup(g->wants, count * sizeof(*list));
-    g->wants_count = 0;
+    size_t count;
+    struct cid *list = wants_drain(&g->wants, &count);
     for (size_t i = 0; i < count && !l->closed; i++)
         give(l, g, &list[i]);
     mem_free(list);
@@ -234,13 +189,13 @@ static struct giver *giver_new(void)
 {
     struct giver *g = mem_zalloc(1, sizeof(*g));
 
-    bs_frame_reader_init(&g->reader);
+    wants_init(&g->wants);
     return g;
 }
 
 static void giver_free(struct giver *g)
 {
-    bs_frame_reader_release(&g->reader);
+    wants_release(&g->wants);
     for (size_t i = 0; i < g->count; i++)
         mem_free(g->pieces[i].data);
     mem_free(g);
@@ -369,7 +324,7 @@ static enum verdict pull(struct run *r, int kind)
     note(r, "%u receipts, %u notices (%s), %llu wants, %llu KiB given",
          g->receipts, g->notices,
          g->notices > 0 ? storage_reason_name(g->reason) : "-",
-         (unsigned long long)g->wanted,
+         (unsigned long long)g->wants.seen,
          (unsigned long long)(g->sent_bytes >> 10));
     link_free(l);
     giver_free(g);
@@ -530,7 +485,8 @@ static enum verdict audit_mends(struct run *r, int count)
         serve(l, g, 10);
     }
     struct storage_message *m = storage_message_new(STORAGE_STATUS);
-    note(r, "%u answers, %llu wants", answers, (unsigned long long)g->wanted);
+    note(r, "%u answers, %llu wants", answers,
+         (unsigned long long)g->wants.seen);
     mem_free(m);
     link_free(stranger);
     enum verdict v = ends_free(l, 0);
@@ -618,7 +574,7 @@ static enum verdict back_again(struct run *r, int kib)
     note(r, "%u asked in %llu ms: %llu MiB sent by the victim, %llu wants",
          count, (unsigned long long)took,
          (unsigned long long)(g->sent_bytes >> 20),
-         (unsigned long long)g->wanted);
+         (unsigned long long)g->wants.seen);
     bool fine = g->sent_bytes <= most;
     mem_free(m);
     link_free(victim);

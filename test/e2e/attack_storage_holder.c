@@ -5,7 +5,6 @@
 
 #include "attack_storage.h"
 #include "base/mem.h"
-#include "base/rd.h"
 #include "discovery/capability.h"
 #include "discovery/peers_message.h"
 
@@ -146,8 +145,7 @@ static void lie(struct link *l, struct liar *a, struct channel *c)
     case SAYS_NOTHING:
         return;
     case ENDS_STREAMS:
-        (void)link_frame(l, WINDOW, RST, c->id, 0);
-        c->id = 0;
+        channel_reset(l, c);
         return;
     case HUGE_LENGTH:
         (void)channel_send(l, c, "\xff\xff\xff\xff\x7f", 5);
@@ -174,15 +172,14 @@ static void serve_all(struct link *l, struct liar *a)
 {
     for (size_t i = 0; i < CHANNELS_MAX && !l->closed; i++) {
         struct channel *c = &l->channels[i];
-        struct rd r = rd_init((struct bytes){.p = c->data, .len = c->len});
+        struct bytes in;
         if (c->id == 0 || !c->theirs || !c->agreed ||
-            c->protocol != SERVED_STORAGE || c->len == 0)
+            c->protocol != SERVED_STORAGE)
             continue;
-        uint64_t len = rd_uvarint(&r);
-        if (r.err != OK || rd_left(&r) < len)
+        size_t used = channel_message(c, &in);
+        if (used == 0)
             continue;
-        bool good = storage_message_decode(rd_view(&r, len), &a->asked) == OK;
-        size_t used = c->len - rd_left(&r);
+        bool good = storage_message_decode(in, &a->asked) == OK;
         if (good)
             lie(l, a, c);
         if (c->id != 0)

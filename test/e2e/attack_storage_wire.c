@@ -9,7 +9,6 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 enum {
-    BATCH_BYTES = 60000,
     STREAMS = 200,
     DRIP_MS = 20,
     LONG_BODY = STORAGE_MESSAGE_BYTES_MAX + 1,
@@ -69,22 +68,12 @@ static enum verdict raw(struct run *r, int which)
         {(const uint8_t *)"\x09\xbb\xff\xff\xff\xff\xff\xff\xff\xff", 10},
         {(const uint8_t *)"\x0a\x9b\x00\x00\x00\x01\x00\x00\x00\x00\x00", 11},
     };
-    struct link *l = link_session(r);
-    struct channel *c = storage_begin(l);
-
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)channel_send(l, c, heads[which].p, heads[which].len);
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return raw_ends(link_session(r), STORAGE, heads[which]);
 }
 
 /* Lists in lists in lists. */
 static enum verdict deep(struct run *r, int depth)
 {
-    struct link *l = link_session(r);
-    struct channel *c = storage_begin(l);
     struct wr w = storage_writer();
 
     wr_bytes(&w, BYTES_LIT("\xa2\x61t\x63"
@@ -93,12 +82,7 @@ static enum verdict deep(struct run *r, int depth)
     for (int i = 0; i < depth; i++)
         wr_u8(&w, 0x81);
     wr_u8(&w, 0x80);
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)send_framed(l, c, storage_written(&w));
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return message_ends(link_session(r), STORAGE, storage_written(&w));
 }
 
 /* A message of a later version gets its refusal. */
@@ -122,16 +106,10 @@ static enum verdict unknown(struct run *r, int unused)
 static enum verdict long_body(struct run *r, int unused)
 {
     static const uint8_t zeros[LONG_BODY];
-    struct link *l = link_session(r);
-    struct channel *c = storage_begin(l);
+    struct bytes body = {.p = zeros, .len = sizeof(zeros)};
 
     (void)unused;
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)send_framed(l, c, (struct bytes){.p = zeros, .len = sizeof(zeros)});
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return message_ends(link_session(r), STORAGE, body);
 }
 
 /* More receipts than a message may have. */
@@ -139,19 +117,12 @@ static enum verdict many_receipts(struct run *r, int count)
 {
     static uint8_t room[MANY_RECEIPTS * 8 + 200];
     struct wr w = wr_init(room, sizeof(room));
-    struct link *l = link_session(r);
-    struct channel *c = storage_begin(l);
 
     wr_bytes(&w, BYTES_LIT("\xa2\x61t\x67receipt\x68receipts\x99"));
     wr_be16(&w, (uint16_t)count);
     for (int i = 0; i < count; i++)
         wr_bytes(&w, BYTES_LIT("\x44xxxx"));
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)send_framed(l, c, storage_written(&w));
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return message_ends(link_session(r), STORAGE, storage_written(&w));
 }
 
 /*
@@ -195,17 +166,8 @@ static enum verdict cut(struct run *r, int type)
 /* The stream ends within a request. */
 static enum verdict half(struct run *r, int unused)
 {
-    struct link *l = link_session(r);
-    struct channel *c = storage_begin(l);
-
     (void)unused;
-    if (c == NULL)
-        return ends_free(l, 0);
-    (void)channel_send(l, c, "\x20half", 5);
-    (void)link_frame(l, WINDOW, FIN, c->id, 0);
-    enum verdict v = channel_ends(l, c, must_drop_ms(r));
-    link_free(l);
-    return v;
+    return half_ends(link_session(r), STORAGE);
 }
 
 /* Malformed messages until we are not heard any more. */
@@ -274,20 +236,8 @@ static enum verdict drip(struct run *r, int streams)
 /* Most of a long message on each of many streams. */
 static enum verdict hoard(struct run *r, int unused)
 {
-    static const uint8_t part[STORAGE_MESSAGE_BYTES_MAX - 100];
-    struct link *l = link_session(r);
-    size_t count = 0;
-
     (void)unused;
-    for (; count < STREAMS && !l->closed; count++) {
-        struct channel *c = storage_begin(l);
-        if (c == NULL)
-            break;
-        (void)channel_send(l, c, "\x80\x80\x04", 3);
-        (void)channel_send(l, c, part, sizeof(part));
-    }
-    note(r, "%zu streams", count);
-    return ends_free(l, 500);
+    return hoard_ends(link_session(r), STORAGE);
 }
 
 /* Requests as fast as they go, one behind the other. */
@@ -297,11 +247,8 @@ static size_t fill(struct link *l, enum storage_message_type type,
     struct wr all = wr_init(batch, BATCH_BYTES);
 
     for (;;) {
-        struct bytes body = request(l, type);
-        if (wr_len(&all) + body.len + 5 > BATCH_BYTES)
+        if (!batch_add(&all, request(l, type)))
             return wr_len(&all);
-        wr_uvarint(&all, body.len);
-        wr_bytes(&all, body);
     }
 }
 
@@ -309,37 +256,13 @@ static enum verdict flooded(struct run *r, int type, bool deaf)
 {
     static uint8_t batch[BATCH_BYTES];
     struct link *l = link_session(r);
-    struct channel *c = storage_begin(l);
-    uint64_t end = now_ms() + 2 * (uint64_t)r->flood_ms;
-    uint64_t sent = 0;
-    unsigned streams = 1;
-
-    if (c == NULL)
-        return ends_free(l, 0);
     size_t len = fill(l, (enum storage_message_type)type, batch);
-    l->deaf = deaf;
-    while (!l->closed && now_ms() < end) {
-        if (c->rst && !deaf) { /* told to stop: again */
-            c->id = 0;
-            c = storage_begin(l);
-            streams++;
-            if (c == NULL)
-                break;
-        }
-        if (c->window < len) {
-            link_pump(l, 20);
-            continue;
-        }
-        sent += channel_send(l, c, batch, len) ? len : 0;
-        channel_take(c, c->len);
-    }
-    note(r, "%llu KiB sent, %u streams", (unsigned long long)(sent >> 10),
-         streams);
-    enum verdict v = l->closed ? DROPPED : TOLERATED;
-    if (!deaf)
-        v = ends(l, 1000);
-    link_free(l);
-    return v;
+    struct batch_flood f = {.protocol = STORAGE,
+                            .batch = {.p = batch, .len = len},
+                            .deaf = deaf,
+                            .again = true};
+
+    return batch_flood(l, &f);
 }
 
 static enum verdict flood_read(struct run *r, int type)

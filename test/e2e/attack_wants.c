@@ -8,9 +8,7 @@
 #include "attack.h"
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/rd.h"
 #include "base/wr.h"
-#include "bitswap/frame_reader.h"
 #include "multiformats/pb.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -19,7 +17,6 @@ enum {
     MIB = 1 << 20,
     BLOCK_MAX = 2 << 20,
     HOLD_MS = 25000,
-    ANSWERS_MAX = 4096
 };
 
 /* How wants are answered. */
@@ -41,15 +38,23 @@ enum answer {
 
 struct wanted {
     enum answer how;
-    struct bs_frame_reader reader;
-    struct cid queue[ANSWERS_MAX]; /* wants that are to be answered */
-    size_t count;
-    uint64_t seen;
+    struct wants wants;
     uint64_t said;
     struct channel *out;
 };
 
-static void on_message(struct wanted *w, struct bytes in)
+void wants_init(struct wants *w)
+{
+    memset(w, 0, sizeof(*w));
+    bs_frame_reader_init(&w->reader);
+}
+
+void wants_release(struct wants *w)
+{
+    bs_frame_reader_release(&w->reader);
+}
+
+static void note_wants(struct wants *w, struct bytes in)
 {
     struct bs_message m;
     struct bs_item item;
@@ -61,27 +66,43 @@ static void on_message(struct wanted *w, struct bytes in)
         if (item.kind != BS_ITEM_ENTRY || item.entry.cancel)
             continue;
         w->seen++;
-        if (w->count < ANSWERS_MAX)
-            w->queue[w->count++] = item.entry.cid;
+        if (w->count < WANTS_MAX)
+            w->list[w->count++] = item.entry.cid;
     }
 }
 
-static void on_data(struct link *l, struct channel *c)
+void wants_take(struct wants *w, struct channel *c)
 {
-    struct wanted *w = l->user;
     struct bytes in = {.p = c->data, .len = c->len};
     struct buf *message;
 
-    if (!c->theirs || c->protocol != SERVED_BITSWAP || w == NULL)
+    if (!c->theirs || c->protocol != SERVED_BITSWAP)
         return;
     while (bs_frame_reader_next(&w->reader, &in, &message) == OK) {
-        on_message(w, buf_bytes(message));
+        note_wants(w, buf_bytes(message));
         buf_unref(message);
     }
     c->len = 0;
 }
 
-static void put_presence(struct wr *w, const struct cid *cid, uint64_t kind)
+struct cid *wants_drain(struct wants *w, size_t *ret_count)
+{
+    struct cid *list = mem_dup(w->list, w->count * sizeof(*list));
+
+    *ret_count = w->count;
+    w->count = 0;
+    return list;
+}
+
+static void on_data(struct link *l, struct channel *c)
+{
+    struct wanted *w = l->user;
+
+    if (w != NULL)
+        wants_take(&w->wants, c);
+}
+
+void presence_put(struct wr *w, const struct cid *cid, uint64_t kind)
 {
     uint8_t text[120];
     uint8_t key[CID_BYTES_MAX];
@@ -98,9 +119,7 @@ static void put_block(struct wr *w, struct bytes prefix, size_t len)
     static uint8_t data[3 * MIB];
 
     random_fill(data, 16);
-    pb_put_head(w, 3, 1 + 1 + prefix.len + 1 + uvarint_len(len) + len);
-    pb_put_bytes(w, 1, prefix);
-    pb_put_bytes(w, 2, (struct bytes){.p = data, .len = len});
+    block_put(w, prefix, (struct bytes){.p = data, .len = len});
 }
 
 static void put_block_for(struct wr *w, const struct cid *cid, size_t len)
@@ -108,25 +127,18 @@ static void put_block_for(struct wr *w, const struct cid *cid, size_t len)
     uint8_t text[40];
     struct wr p = wr_init(text, sizeof(text));
 
-    wr_uvarint(&p, cid->version);
-    wr_uvarint(&p, cid->codec);
-    wr_uvarint(&p, cid->hash.code);
-    wr_uvarint(&p, cid->hash.len);
+    prefix_put(&p, cid);
     put_block(w, (struct bytes){.p = text, .len = wr_len(&p)}, len);
 }
 
 static void say(struct link *l, struct wanted *w, const struct wr *body)
 {
-    uint8_t head[10];
-    struct wr h = wr_init(head, sizeof(head));
-
     if (w->out == NULL || w->out->rst)
         w->out = channel_open(l, BITSWAP);
     if (w->out == NULL)
         return;
-    wr_uvarint(&h, wr_len(body));
-    (void)channel_send(l, w->out, head, wr_len(&h));
-    (void)channel_send(l, w->out, body->start, wr_len(body));
+    (void)send_framed(l, w->out,
+                      (struct bytes){.p = body->start, .len = wr_len(body)});
     w->said++;
 }
 
@@ -136,7 +148,7 @@ static void say_part(struct link *l, struct wanted *w, size_t part)
     static uint8_t room[MIB + 100];
     struct wr b = wr_init(room, sizeof(room));
 
-    put_block_for(&b, &w->queue[0], MIB);
+    put_block_for(&b, &w->wants.list[0], MIB);
     w->out = channel_open(l, BITSWAP);
     if (w->out == NULL)
         return;
@@ -155,19 +167,19 @@ static void answer_one(struct link *l, struct wanted *w, const struct cid *cid)
     case SLOW_BYTES:
         return;
     case DONT_HAVES:
-        put_presence(&b, cid, 1);
+        presence_put(&b, cid, 1);
         break;
     case HAVE_THEN_NOTHING:
-        put_presence(&b, cid, 0);
+        presence_put(&b, cid, 0);
         break;
     case ENDLESS_HAVES:
         for (int i = 0; i < 1000; i++)
-            put_presence(&b, cid, 0);
+            presence_put(&b, cid, 0);
         break;
     case HAVE_AND_DONT_HAVE:
-        put_presence(&b, cid, 0);
-        put_presence(&b, cid, 1);
-        put_presence(&b, cid, 0);
+        presence_put(&b, cid, 0);
+        presence_put(&b, cid, 1);
+        presence_put(&b, cid, 0);
         break;
     case WRONG_BLOCKS:
         for (int i = 0; i < 40; i++)
@@ -187,11 +199,10 @@ static void answer_one(struct link *l, struct wanted *w, const struct cid *cid)
         wr_bytes(&b, BYTES_LIT("\x1a\x00"));
         break;
     case STREAMS_RESET:
-        put_presence(&b, cid, 0);
+        presence_put(&b, cid, 0);
         say(l, w, &b);
         if (w->out != NULL) {
-            (void)link_frame(l, WINDOW, RST, w->out->id, 0);
-            w->out->id = 0;
+            channel_reset(l, w->out);
             w->out = NULL;
         }
         return;
@@ -201,8 +212,7 @@ static void answer_one(struct link *l, struct wanted *w, const struct cid *cid)
 
 static void answer_all(struct link *l, struct wanted *w)
 {
-    size_t count = w->count;
-    struct cid *list = mem_dup(w->queue, count * sizeof(*list));
+    size_t count;
 
     if (w->said == 0 && w->how == HALF_A_MESSAGE) {
         say_part(l, w, 100000);
@@ -211,7 +221,7 @@ static void answer_all(struct link *l, struct wanted *w)
         say_part(l, w, 1000);
         w->said = 1;
     }
-    w->count = 0;
+    struct cid *list = wants_drain(&w->wants, &count);
     for (size_t i = 0; i < count && !l->closed; i++)
         answer_one(l, w, &list[i]);
     mem_free(list);
@@ -231,7 +241,7 @@ static enum verdict asked(struct run *r, int how)
     uint64_t end;
 
     w->how = (enum answer)how;
-    bs_frame_reader_init(&w->reader);
+    wants_init(&w->wants);
     l->user = w;
     l->on_data = on_data;
     (void)link_secure(l);
@@ -243,17 +253,17 @@ static enum verdict asked(struct run *r, int how)
     end = now_ms() + HOLD_MS;
     while (!l->closed && now_ms() < end && !told_to_end()) {
         link_pump(l, 50);
-        if (w->count > 0)
+        if (w->wants.count > 0)
             answer_all(l, w);
         else if (how == SLOW_BYTES && w->out != NULL)
             (void)channel_send(l, w->out, "", 1);
     }
-    note(r, "%llu wants seen, %llu answers", (unsigned long long)w->seen,
+    note(r, "%llu wants seen, %llu answers", (unsigned long long)w->wants.seen,
          (unsigned long long)w->said);
-    bool seen = w->seen > 0;
+    bool seen = w->wants.seen > 0;
     r->begin_ms = r->dropped_ms != 0 ? r->dropped_ms : r->begin_ms;
     enum verdict v = ends_free(l, 500);
-    bs_frame_reader_release(&w->reader);
+    wants_release(&w->wants);
     mem_free(w);
     return seen ? v : BROKEN;
 }
@@ -360,8 +370,7 @@ static enum verdict wants_reset(struct run *r, int unused)
             struct channel *t = &l->channels[i];
             if (!t->theirs || t->id == 0 || t->protocol != SERVED_BITSWAP)
                 continue;
-            (void)link_frame(l, WINDOW, RST, t->id, 0);
-            t->id = 0;
+            channel_reset(l, t);
             count++;
         }
     }

@@ -7,11 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/node/played_env.h"
 #include "base/mem.h"
 #include "base/rd.h"
-#include "env/clock.h"
-#include "env/env.h"
-#include "env/rng.h"
 #include "libp2p/swarm.h"
 #include "node/network.h"
 #include "node/rpc.h"
@@ -20,7 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 enum {
     STREAMS_MAX = 16,
-    TIMERS_MAX = 32,
     CALLS_MAX = 8,
     REQUEST_MAX = 40,
     ANSWER_MAX = 30,
@@ -42,11 +39,7 @@ struct asked {
 };
 
 struct swarm {
-    struct env env;
-    struct clock clock;
-    struct rng rng;
-    struct mtime now;
-    struct timer *timers[TIMERS_MAX];
+    struct played_env env;
     struct played streams[STREAMS_MAX];
     size_t streams_count;
     struct asked calls[CALLS_MAX];
@@ -63,47 +56,6 @@ static void must(bool holds)
 {
     if (!holds)
         abort();
-}
-
-static struct mtime clock_now(struct clock *c)
-{
-    (void)c;
-    return world.now;
-}
-
-static void clock_set(struct clock *c, struct timer *t, struct mtime at)
-{
-    size_t place = TIMERS_MAX;
-
-    (void)c;
-    t->at = at;
-    for (size_t i = TIMERS_MAX; i-- > 0;) {
-        if (world.timers[i] == NULL && place == TIMERS_MAX)
-            place = i;
-        if (world.timers[i] == t)
-            world.timers[i] = NULL;
-    }
-    must(place < TIMERS_MAX);
-    if (at.ns != MTIME_NEVER.ns)
-        world.timers[place] = t;
-}
-
-static void rng_fill(struct rng *r, uint8_t *dst, size_t len)
-{
-    (void)r;
-    memset(dst, 7, len);
-}
-
-static void pass(uint32_t ms)
-{
-    world.now = mtime_add_ms(world.now, ms);
-    for (size_t i = 0; i < TIMERS_MAX; i++) {
-        struct timer *t = world.timers[i];
-        if (t == NULL || !mtime_reached(world.now, t->at))
-            continue;
-        clock_set(&world.clock, t, MTIME_NEVER);
-        t->fire(t, world.now);
-    }
 }
 
 /* The network and the swarm, as far as the rpc uses them. */
@@ -262,7 +214,7 @@ static void start(struct asked *a)
         return;
     a->running = true;
     a->call.done = on_done;
-    rpc_call_start(world.rpc, &a->call, &request, world.now);
+    rpc_call_start(world.rpc, &a->call, &request, world.env.now);
 }
 
 /* Steps. */
@@ -276,7 +228,7 @@ static void peer_opens(void)
     world.streams[world.streams_count++] = (struct played){.open = true};
     out.stream.n = world.streams_count;
     world.streams[out.stream.n - 1].owner =
-        world.service->on_stream(world.service, &out, world.now);
+        world.service->on_stream(world.service, &out, world.env.now);
 }
 
 static void happen(uint8_t which, enum swarm_out_type type, struct bytes in)
@@ -295,7 +247,7 @@ static void happen(uint8_t which, enum swarm_out_type type, struct bytes in)
     s->theirs_ended |= type == SWARM_STREAM_EOF;
     if (type == SWARM_STREAM_RESET || (s->theirs_ended && s->ours_ended))
         s->open = false;
-    base->on_out(base, &out, world.now);
+    base->on_out(base, &out, world.env.now);
 }
 
 static void step(struct rd *r)
@@ -324,12 +276,13 @@ static void step(struct rd *r)
         if ((which & 1) != 0)
             rpc_refuse(world.rpc, world.request, RPC_REFUSE_RATE);
         else
-            rpc_answer(world.rpc, world.request, BYTES_LIT("yes"), world.now);
+            rpc_answer(world.rpc, world.request, BYTES_LIT("yes"),
+                       world.env.now);
         break;
     default:
         world.queued = (which & 1) != 0 ? 1 << 20 : 0;
         world.answers = (which & 2) != 0;
-        pass((uint32_t)which * 300);
+        played_env_pass(&world.env, (uint32_t)which * 300);
         break;
     }
 }
@@ -345,20 +298,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     };
 
     memset(&world, 0, sizeof(world));
-    world.clock = (struct clock){.now = clock_now, .set = clock_set};
-    world.rng.fill = rng_fill;
-    world.env = (struct env){.clock = &world.clock, .rng = &world.rng};
-    world.now = (struct mtime){1000000000};
+    played_env_init(&world.env);
     config.one_request = len > 0 && (data[0] & 8) != 0;
-    world.rpc = rpc_new(&world.env, NULL, &config, world.now);
+    world.rpc = rpc_new(&world.env.env, NULL, &config, world.env.now);
     for (int i = 0; i < STEPS_MAX && r.err == OK && rd_left(&r) > 0; i++)
         step(&r);
-    pass(2000); /* past the deadline of every call */
-    pass(0);
+    played_env_pass(&world.env, 2000); /* past the deadline of every call */
+    played_env_pass(&world.env, 0);
     for (size_t i = 0; i < CALLS_MAX; i++)
         must(!world.calls[i].running);
-    rpc_free(world.rpc, world.now);
-    for (size_t i = 0; i < TIMERS_MAX; i++)
-        must(world.timers[i] == NULL);
+    rpc_free(world.rpc, world.env.now);
+    must(played_env_idle(&world.env));
     return 0;
 }

@@ -103,6 +103,7 @@ static void test_alignment(void **state)
         assert_int_equal(bs_frame_reader_next(&r, &in, &message),
                          last ? OK : E_AGAIN);
     }
+    assert_non_null(message);
     const uint8_t *data = message->data + message->len - BLOCK;
     assert_int_equal((uintptr_t)data % BUF_ALIGN_BYTES, 0);
     assert_int_equal(data[0], 5);

@@ -3,11 +3,9 @@
 
 #include "base/mem.h"
 #include "base/wr.h"
-#include "env/clock.h"
-#include "env/env.h"
-#include "env/rng.h"
 #include "libp2p/swarm.h"
 #include "node/network.h"
+#include "node/played_env.h"
 #include "node/rpc.h"
 
 #include "test.h"
@@ -19,7 +17,6 @@
 
 enum {
     STREAMS_MAX = 64,
-    TIMERS_MAX = 64,
     REQUEST_MAX = 1000,
     ANSWER_MAX = 500,
     SENT_MAX = 4096,
@@ -42,11 +39,7 @@ struct played {
 
 /* All that is outside of the rpc. */
 struct swarm {
-    struct env env;
-    struct clock clock;
-    struct rng rng;
-    struct mtime now;
-    struct timer *timers[TIMERS_MAX];
+    struct played_env env;
     struct played streams[STREAMS_MAX]; /* stream n is in place n - 1 */
     size_t streams_count;
     bool connected;
@@ -68,56 +61,9 @@ struct swarm {
 
 static struct swarm world; /* NOLINT: of this test alone */
 
-static struct mtime clock_now(struct clock *c)
-{
-    (void)c;
-    return world.now;
-}
-
-static void clock_set(struct clock *c, struct timer *t, struct mtime at)
-{
-    size_t free_at = TIMERS_MAX;
-
-    (void)c;
-    t->at = at;
-    for (size_t i = 0; i < TIMERS_MAX; i++) {
-        if (world.timers[i] == t) {
-            free_at = i;
-            break;
-        }
-        if (world.timers[i] == NULL && free_at == TIMERS_MAX)
-            free_at = i;
-    }
-    assert_true(free_at < TIMERS_MAX);
-    world.timers[free_at] = at.ns == MTIME_NEVER.ns ? NULL : t;
-}
-
-static void rng_fill(struct rng *r, uint8_t *dst, size_t len)
-{
-    (void)r;
-    memset(dst, 7, len);
-}
-
-static struct timer *due(void)
-{
-    for (size_t i = 0; i < TIMERS_MAX; i++) {
-        struct timer *t = world.timers[i];
-        if (t != NULL && mtime_reached(world.now, t->at))
-            return t;
-    }
-    return NULL;
-}
-
-/* Timers that are due fire, each once a turn. */
 static void turn(uint32_t ms)
 {
-    struct timer *t;
-
-    world.now = mtime_add_ms(world.now, ms);
-    for (int i = 0; i < TIMERS_MAX && (t = due()) != NULL; i++) {
-        clock_set(&world.clock, t, MTIME_NEVER);
-        t->fire(t, world.now);
-    }
+    played_env_pass(&world.env, ms);
 }
 
 /* The network and the swarm. */
@@ -265,7 +211,7 @@ static void happen(size_t n, enum swarm_out_type type, struct bytes data,
     assert_true(s->open);
     if (type == SWARM_STREAM_RESET || (type == SWARM_STREAM_OPEN && err != OK))
         s->open = false;
-    base->on_out(base, &out, world.now);
+    base->on_out(base, &out, world.env.now);
 }
 
 static void feed(size_t n, const char *text)
@@ -289,7 +235,7 @@ static size_t peer_opens(void)
     struct swarm_out out = {.type = SWARM_STREAM_IN, .stream = id};
 
     world.streams[id.n - 1].owner =
-        world.service->on_stream(world.service, &out, world.now);
+        world.service->on_stream(world.service, &out, world.env.now);
     assert_non_null(world.streams[id.n - 1].owner);
     return (size_t)id.n;
 }
@@ -353,7 +299,7 @@ static void start(struct asked *a, size_t addrs, size_t answer_max)
     };
 
     a->call.done = on_done;
-    rpc_call_start(world.rpc, &a->call, &request, world.now);
+    rpc_call_start(world.rpc, &a->call, &request, world.env.now);
     assert_int_equal(a->done, 0); /* never from inside */
 }
 
@@ -369,12 +315,9 @@ static int set_up_with(bool one_request)
     };
 
     memset(&world, 0, sizeof(world));
-    world.clock = (struct clock){.now = clock_now, .set = clock_set};
-    world.rng.fill = rng_fill;
-    world.env = (struct env){.clock = &world.clock, .rng = &world.rng};
-    world.now = (struct mtime){1000000000};
+    played_env_init(&world.env);
     world.connected = true;
-    world.rpc = rpc_new(&world.env, NULL, &config, world.now);
+    world.rpc = rpc_new(&world.env.env, NULL, &config, world.env.now);
     assert_non_null(world.service);
     return 0;
 }
@@ -395,11 +338,10 @@ static int set_up_one(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    rpc_free(world.rpc, world.now);
+    rpc_free(world.rpc, world.env.now);
     assert_null(world.service);
     assert_null(world.dialing);
-    for (size_t i = 0; i < TIMERS_MAX; i++)
-        assert_null(world.timers[i]);
+    assert_true(played_env_idle(&world.env));
     for (size_t i = 0; i < world.streams_count; i++)
         assert_true(!world.streams[i].open || world.streams[i].closed);
     return 0;

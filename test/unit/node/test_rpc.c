@@ -218,7 +218,7 @@ static void test_dialing(void **state)
     struct connect_op *op = world.dialing;
     world.dialing = NULL;
     world.connected = true;
-    op->done(op, OK, world.now);
+    op->done(op, OK, world.env.now);
     assert_int_equal(world.streams_count, 1);
     feed(1, "\x01x");
     assert_int_equal(a[1].err, OK);
@@ -226,7 +226,7 @@ static void test_dialing(void **state)
     start(&a[2], 1, ANSWER_MAX);
     op = world.dialing;
     world.dialing = NULL;
-    op->done(op, E_IO, world.now);
+    op->done(op, E_IO, world.env.now);
     turn(0);
     assert_int_equal(a[2].err, E_IO);
     start(&a[3], 1, ANSWER_MAX); /* the deadline counts for the dial too */
@@ -319,11 +319,11 @@ static void test_one_at_a_time(void **state)
     assert_int_equal(world.streams[n - 1].consumed, 3);
     happen(n, SWARM_STREAM_EOF, BYTES_EMPTY, OK);
     assert_int_equal(world.requests_count, 1);
-    rpc_answer(world.rpc, world.requests[0], BYTES_LIT("1"), world.now);
+    rpc_answer(world.rpc, world.requests[0], BYTES_LIT("1"), world.env.now);
     assert_int_equal(world.requests_count, 2);
     assert_int_equal(world.streams[n - 1].consumed, 7);
     assert_false(world.streams[n - 1].closed);
-    rpc_answer(world.rpc, world.requests[1], BYTES_LIT("2"), world.now);
+    rpc_answer(world.rpc, world.requests[1], BYTES_LIT("2"), world.env.now);
     assert_memory_equal(world.streams[n - 1].sent,
                         "\x01"
                         "1\x01"
@@ -331,7 +331,7 @@ static void test_one_at_a_time(void **state)
                         4);
     assert_true(world.streams[n - 1].closed);
     /* An answer to what is over goes nowhere. */
-    rpc_answer(world.rpc, world.requests[0], BYTES_LIT("3"), world.now);
+    rpc_answer(world.rpc, world.requests[0], BYTES_LIT("3"), world.env.now);
     assert_int_equal(world.streams[n - 1].sent_len, 4);
 }
 
@@ -386,7 +386,7 @@ static void test_refused(void **state)
     rpc_refuse(world.rpc, world.requests[1], RPC_REFUSE_VIOLATION);
     assert_int_equal(world.streams[n - 1].code, RPC_REFUSE_VIOLATION);
     rpc_refuse(world.rpc, world.requests[1], RPC_REFUSE_VIOLATION);
-    rpc_silent(world.rpc, world.requests[1], world.now);
+    rpc_silent(world.rpc, world.requests[1], world.env.now);
 }
 
 static void test_silent(void **state)
@@ -406,7 +406,7 @@ static void test_lost_while_served(void **state)
     size_t n = peer_opens();
     feed(n, "\x02hi");
     happen(n, SWARM_STREAM_RESET, BYTES_EMPTY, E_CLOSED);
-    rpc_answer(world.rpc, world.requests[0], BYTES_LIT("1"), world.now);
+    rpc_answer(world.rpc, world.requests[0], BYTES_LIT("1"), world.env.now);
     assert_int_equal(world.streams[n - 1].sent_len, 0);
 }
 
@@ -449,7 +449,7 @@ static void test_long_served(void **state)
     feed(n, "\x02hi");
     turn(3 * RPC_IDLE_MS);
     assert_true(world.streams[n - 1].open);
-    rpc_answer(world.rpc, world.requests[0], BYTES_LIT("1"), world.now);
+    rpc_answer(world.rpc, world.requests[0], BYTES_LIT("1"), world.env.now);
     assert_int_equal(world.streams[n - 1].sent_len, 2);
     turn(RPC_IDLE_MS);
     assert_false(world.streams[n - 1].open);

@@ -146,7 +146,7 @@ static void short_ones(void **state)
 static void errors_are_told(void **state)
 {
     char path[OS_TEST_PATH_MAX];
-    struct bytes piece = {fix.memory->data, 4096 * 20};
+    struct bytes piece = {fix.memory->data, (size_t)4096 * 20};
 
     (void)state;
     os_test_path(path, fix.path, "file");

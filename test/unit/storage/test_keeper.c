@@ -530,33 +530,6 @@ static void test_mine_of_others(void **state)
     net_free(n);
 }
 
-static void test_leave(void **state)
-{
-    (void)state;
-    for (uint64_t seed = 1; seed <= 10; seed++) {
-        struct net *n = net_new(seed, 6);
-        n->wanted = 3;
-        for (size_t i = 0; i < 4; i++)
-            net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 3);
-        net_run(n, SETTLE_MS);
-        if (seed % 2 == 0)
-            net_kill(n, OWNER);
-        size_t leaver = net_holder(n, OWNER, 0, 1);
-        uint64_t job = 0;
-        assert_int_equal(
-            keeper_leave(n->nodes[leaver].keeper, net_now(n), &job), OK);
-        net_drain(n, leaver);
-        net_run(n, UINT64_C(20) * 1000);
-        assert_int_equal(n->nodes[leaver].done_job, job);
-        net_run(n, UINT64_C(3) * NET_GRACE_MS);
-        for (size_t i = 0; i < 4; i++) {
-            assert_false(n->nodes[leaver].kept[i]);
-            assert_int_equal(net_holders(n, OWNER, i), 3);
-        }
-        net_free(n);
-    }
-}
-
 static enum err verify(struct net *n)
 {
     uint64_t job = 0;
@@ -794,7 +767,6 @@ int main(void)
         cmocka_unit_test_teardown(test_sybils, net_teardown),
         cmocka_unit_test_teardown(test_recover, net_teardown),
         cmocka_unit_test_teardown(test_mine_of_others, net_teardown),
-        cmocka_unit_test_teardown(test_leave, net_teardown),
         cmocka_unit_test_teardown(test_verify, net_teardown),
         cmocka_unit_test_teardown(test_wrong_bytes_are_not_safe, net_teardown),
         cmocka_unit_test_teardown(test_two_nodes_only, net_teardown),

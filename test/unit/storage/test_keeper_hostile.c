@@ -425,7 +425,7 @@ static void test_objects_of_one_owner_are_counted(void **state)
         t.copies = 0;
         t.seq++;
         (void)offer(h, 1, 7, &t);
-        pass(h, 2 * STEP_MS);
+        pass(h, (uint64_t)2 * STEP_MS);
     }
     assert_int_equal(h->answer.reason, STORAGE_REASON_QUOTA);
     assert_int_equal(accepted, OBJECTS_MAX / 8);
@@ -526,7 +526,7 @@ static void test_what_cannot_be_had_ends(void **state)
     /* Turn by turn none gets more time than it would alone. */
     for (uint32_t n = 0; n < 16; n++)
         (void)offer_small(h, 1 + n / 4, 7 + n / 4, n);
-    pass(h, 10 * 60 * 1000);
+    pass(h, (uint64_t)10 * 60 * 1000);
     assert_int_equal(h->pulls_count, 0);
     assert_int_equal(keeper_get_stats(h->keeper).promised_bytes, 0);
     host_free(h);

@@ -7,7 +7,31 @@
 #include "keeper_net.h"
 #include "storage/message.h"
 
-enum { OWNER = 0, SETTLE_MS = 20 * 1000 };
+enum { OWNER = 0, SETTLE_MS = 20 * 1000, OBJECTS = 4 };
+
+/* Some objects, three copies of each. */
+static struct net *stored(uint64_t seed)
+{
+    struct net *n = net_new(seed, 6);
+
+    n->wanted = 3;
+    for (size_t i = 0; i < OBJECTS; i++)
+        net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 3);
+    net_run(n, SETTLE_MS);
+    return n;
+}
+
+static void assert_stored(const struct net *n)
+{
+    for (size_t i = 0; i < OBJECTS; i++)
+        assert_int_equal(net_holders(n, OWNER, i), 3);
+}
+
+static void assert_keeps_nothing(const struct net *n, size_t node)
+{
+    for (size_t i = 0; i < OBJECTS; i++)
+        assert_false(n->nodes[node].kept[i]);
+}
 
 static uint64_t leave(struct net *n, size_t node)
 {
@@ -54,28 +78,41 @@ static void without_others_it_waits(void **state)
     net_free(n);
 }
 
+/* What it held is with others, whether or not the owner is there. */
+static void hands_over(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct net *n = stored(seed);
+        if (seed % 2 == 0)
+            net_kill(n, OWNER);
+        size_t leaver = net_holder(n, OWNER, 0, 1);
+        uint64_t job = leave(n, leaver);
+        net_run(n, UINT64_C(20) * 1000);
+        assert_int_equal(n->nodes[leaver].done_job, job);
+        net_run(n, UINT64_C(3) * NET_GRACE_MS);
+        assert_keeps_nothing(n, leaver);
+        assert_stored(n);
+        net_free(n);
+    }
+}
+
 static void stopped_in_the_middle(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 10; seed++) {
-        struct net *n = net_new(seed, 6);
-        n->wanted = 3;
-        for (size_t i = 0; i < 4; i++)
-            net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), 3);
-        net_run(n, SETTLE_MS);
+        struct net *n = stored(seed);
         size_t leaver = net_holder(n, OWNER, 0, 1);
         (void)leave(n, leaver);
         net_run(n, seed * 100); /* some were handed over, some were not */
         stay(n, leaver);
         net_run(n, UINT64_C(5) * NET_GRACE_MS);
-        for (size_t i = 0; i < 4; i++)
-            assert_int_equal(net_holders(n, OWNER, i), 3);
+        assert_stored(n);
         n->nodes[leaver].done_job = 0;
         uint64_t job = leave(n, leaver);
         net_run(n, UINT64_C(20) * 1000);
         assert_int_equal(n->nodes[leaver].done_job, job);
-        for (size_t i = 0; i < 4; i++)
-            assert_false(n->nodes[leaver].kept[i]);
+        assert_keeps_nothing(n, leaver);
         net_free(n);
     }
 }
@@ -107,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(without_others_it_waits, net_teardown),
+        cmocka_unit_test_teardown(hands_over, net_teardown),
         cmocka_unit_test_teardown(stopped_in_the_middle, net_teardown),
         cmocka_unit_test_teardown(a_banned_owner_gets_no_room, net_teardown),
     };

@@ -15,6 +15,8 @@ enum {
     COPIES = 3,
     SETTLE_MS = 20 * 1000,
     LONG_GRACES = 20, /* much less than the life of a receipt */
+    TRIES = 999,
+    TRY_MS = 500,
 };
 
 static struct storage_message question; /* NOLINT: of this test alone */
@@ -30,14 +32,37 @@ static struct net *stored(uint64_t seed, uint32_t copies)
     return n;
 }
 
-static void ask(struct net *n, size_t from, size_t to,
-                enum storage_message_type type, enum storage_reason reason)
+/* One check, of a new network with so many copies for each seed. */
+struct scene {
+    uint32_t copies;
+    void (*check)(struct net *n);
+};
+
+static void each_seed(void **state)
 {
+    const struct scene *scene = *state;
+    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
+         seed++) {
+        struct net *n = stored(seed, scene->copies);
+        scene->check(n);
+        net_free(n);
+    }
+}
+
+/* The question about the object, without what @type adds. */
+static void begin_question(struct net *n, enum storage_message_type type)
+{
+    struct pubkey key = privkey_public(&n->nodes[OWNER].key);
     memset(&question, 0, sizeof(question));
     question.type = type;
     question.root = n->roots[0];
-    struct pubkey key = privkey_public(&n->nodes[OWNER].key);
     memcpy(question.owner, key.data.p, OBJECT_OWNER_BYTES);
+}
+
+static void ask(struct net *n, size_t from, size_t to,
+                enum storage_message_type type, enum storage_reason reason)
+{
+    begin_question(n, type);
     question.reason = reason;
     assert_int_equal(net_ask(n, from, to, &question, &answer), OK);
 }
@@ -98,6 +123,31 @@ static void assert_agree(struct net *n, bool with_owner)
     assert_true(agree(n, with_owner));
 }
 
+/* Let time pass until the owner tells of @event; false: it did not. */
+static bool happens(struct net *n, enum keeper_event event)
+{
+    for (int tries = 0; n->nodes[OWNER].events[event] == 0; tries++) {
+        if (tries == TRIES)
+            return false;
+        net_run(n, TRY_MS);
+    }
+    return true;
+}
+
+/* A holder cannot read its blocks and has found out; it answered last. */
+static size_t mending_holder(struct net *n)
+{
+    n->pull_ms = 3000;
+    size_t holder = net_holder(n, OWNER, 0, net_random(n, COPIES));
+    n->nodes[holder].has[0] = false;
+    int tries = 0;
+    do {
+        net_run(n, TRY_MS);
+        ask_state(n, OWNER, holder);
+    } while (answer.state == STORAGE_STATE_KEPT && ++tries <= TRIES);
+    return holder;
+}
+
 /* The owner counts the copy of @holder, unless it was one too many since. */
 static void assert_counted(struct net *n, size_t holder)
 {
@@ -105,69 +155,50 @@ static void assert_counted(struct net *n, size_t holder)
 }
 
 /* An owner with nothing but its key sees its only holder go and come. */
-static void test_blind_owner_sees_holders(void **state)
+static void test_blind_owner_sees_holders(struct net *n)
 {
-    (void)state;
-    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
-         seed++) {
-        struct net *n = stored(seed, 1);
-        n->wanted = 0;
-        size_t holder = net_holder(n, OWNER, 0, 0);
-        net_kill(n, OWNER);
-        net_wipe(n, OWNER);
-        net_start(n, OWNER);
-        net_run(n, SETTLE_MS);
-        uint64_t job = 0;
-        assert_int_equal(keeper_recover(n->nodes[OWNER].keeper,
-                                        &n->nodes[holder].id, 1, net_now(n),
-                                        &job),
-                         OK);
-        net_drain(n, OWNER);
-        net_run(n, UINT64_C(4) * NET_AUDIT_MS);
-        assert_int_equal(net_status(n, OWNER, 0).copies_stored, 1);
-        net_kill(n, holder);
-        net_run(n, UINT64_C(3) * NET_GRACE_MS);
-        assert_int_equal(net_status(n, OWNER, 0).state, KEEPER_LOST);
-        net_start(n, holder);
-        net_run(n, UINT64_C(5) * NET_GRACE_MS);
-        assert_int_equal(net_status(n, OWNER, 0).copies_stored, 1);
-        assert_true(counts(view(n, OWNER, holder)));
-        net_free(n);
-    }
+    n->wanted = 0;
+    size_t holder = net_holder(n, OWNER, 0, 0);
+    net_kill(n, OWNER);
+    net_wipe(n, OWNER);
+    net_start(n, OWNER);
+    net_run(n, SETTLE_MS);
+    uint64_t job = 0;
+    assert_int_equal(keeper_recover(n->nodes[OWNER].keeper,
+                                    &n->nodes[holder].id, 1, net_now(n), &job),
+                     OK);
+    net_drain(n, OWNER);
+    net_run(n, UINT64_C(4) * NET_AUDIT_MS);
+    assert_int_equal(net_status(n, OWNER, 0).copies_stored, 1);
+    net_kill(n, holder);
+    net_run(n, UINT64_C(3) * NET_GRACE_MS);
+    assert_int_equal(net_status(n, OWNER, 0).state, KEEPER_LOST);
+    net_start(n, holder);
+    net_run(n, UINT64_C(5) * NET_GRACE_MS);
+    assert_int_equal(net_status(n, OWNER, 0).copies_stored, 1);
+    assert_true(counts(view(n, OWNER, holder)));
 }
 
 /* It does not take what it hears for an audit, so holders go on to act. */
-static void test_blind_owner_leaves_repair(void **state)
+static void test_blind_owner_leaves_repair(struct net *n)
 {
-    (void)state;
-    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
-         seed++) {
-        struct net *n = stored(seed, COPIES);
-        n->nodes[OWNER].has[0] = false;
-        net_run(n, UINT64_C(3) * NET_AUDIT_MS);
-        net_kill(n, net_holder(n, OWNER, 0, net_random(n, COPIES)));
-        net_run(n, UINT64_C(6) * NET_GRACE_MS);
-        assert_agree(n, true);
-        net_free(n);
-    }
+    n->nodes[OWNER].has[0] = false;
+    net_run(n, UINT64_C(3) * NET_AUDIT_MS);
+    net_kill(n, net_holder(n, OWNER, 0, net_random(n, COPIES)));
+    net_run(n, UINT64_C(6) * NET_GRACE_MS);
+    assert_agree(n, true);
 }
 
 /* Wrong digests for a while: an honest node is taken for a liar. */
-static void test_misjudged_counts_again(void **state)
+static void test_misjudged_counts_again(struct net *n)
 {
-    (void)state;
-    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
-         seed++) {
-        struct net *n = stored(seed, COPIES);
-        size_t holder = net_holder(n, OWNER, 0, net_random(n, COPIES));
-        n->nodes[holder].lies = true;
-        net_run(n, UINT64_C(2) * NET_AUDIT_MS);
-        n->nodes[holder].lies = false;
-        assert_false(counts(view(n, OWNER, holder)));
-        net_run(n, (UINT64_C(1) * LONG_GRACES + 4) * NET_GRACE_MS);
-        assert_agree(n, true);
-        net_free(n);
-    }
+    size_t holder = net_holder(n, OWNER, 0, net_random(n, COPIES));
+    n->nodes[holder].lies = true;
+    net_run(n, UINT64_C(2) * NET_AUDIT_MS);
+    n->nodes[holder].lies = false;
+    assert_false(counts(view(n, OWNER, holder)));
+    net_run(n, (UINT64_C(1) * LONG_GRACES + 4) * NET_GRACE_MS);
+    assert_agree(n, true);
 }
 
 /* A new holder hears of one whom only the owner does not trust, and looks. */
@@ -184,10 +215,7 @@ static void test_new_holder_hears_of_misjudged(void **state)
             old[i] = net_holder(n, OWNER, 0, i);
         size_t holder = old[net_random(n, COPIES)];
         n->nodes[holder].lies = true;
-        int tries = 0;
-        while (n->nodes[OWNER].events[KEEPER_EVENT_AUDIT_FAILED] == 0 &&
-               ++tries < 1000)
-            net_run(n, 500);
+        (void)happens(n, KEEPER_EVENT_AUDIT_FAILED);
         n->nodes[holder].lies = false;
         for (size_t i = 0; i < COPIES; i++)
             n->nodes[old[i]].is_lazy = true;
@@ -214,63 +242,37 @@ static void test_new_holder_hears_of_misjudged(void **state)
 }
 
 /* Blocks that cannot be read once: it mends, and says so. */
-static void test_mended_counts_again(void **state)
+static void test_mended_counts_again(struct net *n)
 {
-    (void)state;
-    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
-         seed++) {
-        struct net *n = stored(seed, COPIES);
-        n->pull_ms = 3000;
-        size_t holder = net_holder(n, OWNER, 0, net_random(n, COPIES));
-        uint64_t before = net_status(n, OWNER, 0).seq;
-        n->nodes[holder].has[0] = false;
-        int tries = 0;
-        do {
-            net_run(n, 500);
-            ask_state(n, OWNER, holder);
-        } while (answer.state == STORAGE_STATE_KEPT && ++tries < 1000);
-        /* While a block is missing it neither says nor shows to hold it. */
-        assert_int_equal(answer.state, STORAGE_STATE_PULLING);
-        for (size_t i = 0; i < answer.receipts_count; i++) {
-            struct storage_receipt r;
-            assert_int_equal(receipt_decode(answer.receipts[i], &r), OK);
-            assert_false(peer_id_eq(&r.holder, &n->nodes[holder].id));
-        }
-        assert_int_equal(net_status(n, OWNER, 0).seq, before);
-        net_run(n, UINT64_C(1) * LONG_GRACES * NET_GRACE_MS);
-        assert_agree(n, true);
-        net_free(n);
+    uint64_t before = net_status(n, OWNER, 0).seq;
+    size_t holder = mending_holder(n);
+    /* While a block is missing it neither says nor shows to hold it. */
+    assert_int_equal(answer.state, STORAGE_STATE_PULLING);
+    for (size_t i = 0; i < answer.receipts_count; i++) {
+        struct storage_receipt r;
+        assert_int_equal(receipt_decode(answer.receipts[i], &r), OK);
+        assert_false(peer_id_eq(&r.holder, &n->nodes[holder].id));
     }
+    assert_int_equal(net_status(n, OWNER, 0).seq, before);
+    net_run(n, UINT64_C(1) * LONG_GRACES * NET_GRACE_MS);
+    assert_agree(n, true);
 }
 
 /* An offer while it mends is accepted, and the receipt follows. */
-static void test_offer_while_mending(void **state)
+static void test_offer_while_mending(struct net *n)
 {
-    (void)state;
-    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
-         seed++) {
-        struct net *n = stored(seed, COPIES);
-        n->pull_ms = 3000;
-        size_t holder = net_holder(n, OWNER, 0, net_random(n, COPIES));
-        n->nodes[holder].has[0] = false;
-        int tries = 0;
-        do {
-            net_run(n, 500);
-            ask_state(n, OWNER, holder);
-        } while (answer.state == STORAGE_STATE_KEPT && ++tries < 1000);
-        static uint8_t record[OBJECT_RECORD_BYTES_MAX];
-        struct bytes encoded = answer.record;
-        memcpy(record, encoded.p, encoded.len);
-        memset(&question, 0, sizeof(question));
-        question.type = STORAGE_OFFER;
-        question.record = (struct bytes){.p = record, .len = encoded.len};
-        assert_int_equal(net_ask(n, OWNER, holder, &question, &answer), OK);
-        assert_int_equal(answer.type, STORAGE_ACCEPT);
-        assert_int_equal(answer.receipts_count, 0);
-        net_run(n, UINT64_C(2) * NET_GRACE_MS);
-        assert_counted(n, holder);
-        net_free(n);
-    }
+    size_t holder = mending_holder(n);
+    static uint8_t record[OBJECT_RECORD_BYTES_MAX];
+    struct bytes encoded = answer.record;
+    memcpy(record, encoded.p, encoded.len);
+    memset(&question, 0, sizeof(question));
+    question.type = STORAGE_OFFER;
+    question.record = (struct bytes){.p = record, .len = encoded.len};
+    assert_int_equal(net_ask(n, OWNER, holder, &question, &answer), OK);
+    assert_int_equal(answer.type, STORAGE_ACCEPT);
+    assert_int_equal(answer.receipts_count, 0);
+    net_run(n, UINT64_C(2) * NET_GRACE_MS);
+    assert_counted(n, holder);
 }
 
 /* What @of tells of who keeps it, said by @from to @to. */
@@ -284,11 +286,7 @@ static void send_set(struct net *n, size_t of, size_t from, size_t to)
         lens[i] = answer.receipts[i].len;
         memcpy(receipts[i], answer.receipts[i].p, lens[i]);
     }
-    memset(&question, 0, sizeof(question));
-    question.type = STORAGE_HOLDERS;
-    question.root = n->roots[0];
-    struct pubkey key = privkey_public(&n->nodes[OWNER].key);
-    memcpy(question.owner, key.data.p, OBJECT_OWNER_BYTES);
+    begin_question(n, STORAGE_HOLDERS);
     question.receipts_count = count;
     for (size_t i = 0; i < count; i++)
         question.receipts[i] = (struct bytes){.p = receipts[i], .len = lens[i]};
@@ -321,23 +319,17 @@ static void test_replayed_notice(void **state)
 }
 
 /* The clock of a holder is behind: what it says after a notice is new. */
-static void test_receipt_after_notice(void **state)
+static void test_receipt_after_notice(struct net *n)
 {
-    (void)state;
-    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
-         seed++) {
-        struct net *n = stored(seed, COPIES);
-        size_t holder = net_holder(n, OWNER, 0, net_random(n, COPIES));
-        notice(n, holder, OWNER, STORAGE_REASON_OTHER);
-        assert_false(counts(view(n, OWNER, holder)));
-        ask_state(n, OWNER, holder);
-        send_set(n, holder, holder, OWNER);
-        /* It is no proof against what it said itself: an audit is. */
-        assert_false(counts(view(n, OWNER, holder)));
-        net_run(n, UINT64_C(3) * NET_GRACE_MS);
-        assert_counted(n, holder);
-        net_free(n);
-    }
+    size_t holder = net_holder(n, OWNER, 0, net_random(n, COPIES));
+    notice(n, holder, OWNER, STORAGE_REASON_OTHER);
+    assert_false(counts(view(n, OWNER, holder)));
+    ask_state(n, OWNER, holder);
+    send_set(n, holder, holder, OWNER);
+    /* It is no proof against what it said itself: an audit is. */
+    assert_false(counts(view(n, OWNER, holder)));
+    net_run(n, UINT64_C(3) * NET_GRACE_MS);
+    assert_counted(n, holder);
 }
 
 /* All holders have no dealings with the owner, all others have. */
@@ -369,77 +361,63 @@ static uint32_t repairs_in(struct net *n, uint32_t graces)
 }
 
 /* Whom the holders refuse offers its object ever less often. */
-static void test_refused_owner_calms_down(void **state)
+static void test_refused_owner_calms_down(struct net *n)
 {
-    (void)state;
-    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
-         seed++) {
-        struct net *n = stored(seed, COPIES);
-        shun_owner(n);
-        assert_true(repairs_in(n, LONG_GRACES) > 0);
-        assert_true(repairs_in(n, 2 * LONG_GRACES) <= 2 * COPIES);
-        assert_true(net_holders(n, OWNER, 0) >= COPIES);
-        net_free(n);
-    }
+    shun_owner(n);
+    assert_true(repairs_in(n, LONG_GRACES) > 0);
+    assert_true(repairs_in(n, 2 * LONG_GRACES) <= 2 * COPIES);
+    assert_true(net_holders(n, OWNER, 0) >= COPIES);
 }
 
 /* Who lies that there are too many does not keep an owner from repair. */
-static void test_false_surplus(void **state)
+static void test_false_surplus(struct net *n)
 {
-    (void)state;
-    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
-         seed++) {
-        struct net *n = stored(seed, COPIES);
-        for (size_t i = 1; i < NODES; i++)
-            n->nodes[i].is_lazy = true; /* only the owner can repair */
-        net_views(n);
-        for (int i = 0; i < 5; i++) {
-            size_t liar = net_holder(n, OWNER, 0, net_random(n, COPIES));
-            notice(n, liar, OWNER, STORAGE_REASON_SURPLUS);
-            net_kill(n, liar);
-            net_run(n, UINT64_C(2) * NET_GRACE_MS);
-            assert_int_equal(net_status(n, OWNER, 0).copies_stored, COPIES);
-        }
-        net_free(n);
+    for (size_t i = 1; i < NODES; i++)
+        n->nodes[i].is_lazy = true; /* only the owner can repair */
+    net_views(n);
+    for (int i = 0; i < 5; i++) {
+        size_t liar = net_holder(n, OWNER, 0, net_random(n, COPIES));
+        notice(n, liar, OWNER, STORAGE_REASON_SURPLUS);
+        net_kill(n, liar);
+        net_run(n, UINT64_C(2) * NET_GRACE_MS);
+        assert_int_equal(net_status(n, OWNER, 0).copies_stored, COPIES);
     }
 }
 
 /* Two sets of holders that never heard of each other become one. */
-static void test_two_sets_meet(void **state)
+static void test_two_sets_meet(struct net *n)
 {
-    (void)state;
-    for (uint64_t seed = net_first_seed(); seed <= net_last_seed(SEEDS);
-         seed++) {
-        struct net *n = stored(seed, COPIES);
-        shun_owner(n);
-        int tries = 0;
-        while (n->nodes[OWNER].events[KEEPER_EVENT_REPAIRED] == 0 &&
-               ++tries < 1000)
-            net_run(n, 500);
-        assert_true(tries < 1000);
-        net_run(n, 2000);
-        net_kill(n, OWNER);
-        net_run(n, UINT64_C(1) * LONG_GRACES * NET_GRACE_MS);
-        assert_agree(n, false);
-        net_free(n);
-    }
+    shun_owner(n);
+    assert_true(happens(n, KEEPER_EVENT_REPAIRED));
+    net_run(n, 2000);
+    net_kill(n, OWNER);
+    net_run(n, UINT64_C(1) * LONG_GRACES * NET_GRACE_MS);
+    assert_agree(n, false);
 }
+
+#define SCENE(copies, check)                                                   \
+    {                                                                          \
+#check, each_seed, NULL, net_teardown, &(struct scene)                 \
+        {                                                                      \
+            copies, check                                                      \
+        }                                                                      \
+    }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_blind_owner_sees_holders, net_teardown),
-        cmocka_unit_test_teardown(test_blind_owner_leaves_repair, net_teardown),
-        cmocka_unit_test_teardown(test_misjudged_counts_again, net_teardown),
+        SCENE(1, test_blind_owner_sees_holders),
+        SCENE(COPIES, test_blind_owner_leaves_repair),
+        SCENE(COPIES, test_misjudged_counts_again),
         cmocka_unit_test_teardown(test_new_holder_hears_of_misjudged,
                                   net_teardown),
-        cmocka_unit_test_teardown(test_mended_counts_again, net_teardown),
-        cmocka_unit_test_teardown(test_offer_while_mending, net_teardown),
+        SCENE(COPIES, test_mended_counts_again),
+        SCENE(COPIES, test_offer_while_mending),
         cmocka_unit_test_teardown(test_replayed_notice, net_teardown),
-        cmocka_unit_test_teardown(test_receipt_after_notice, net_teardown),
-        cmocka_unit_test_teardown(test_refused_owner_calms_down, net_teardown),
-        cmocka_unit_test_teardown(test_false_surplus, net_teardown),
-        cmocka_unit_test_teardown(test_two_sets_meet, net_teardown),
+        SCENE(COPIES, test_receipt_after_notice),
+        SCENE(COPIES, test_refused_owner_calms_down),
+        SCENE(COPIES, test_false_surplus),
+        SCENE(COPIES, test_two_sets_meet),
     };
     net_filter();
     return cmocka_run_group_tests(tests, NULL, NULL);
