@@ -104,6 +104,8 @@ static void test_alignment(void **state)
                          last ? OK : E_AGAIN);
     }
     assert_non_null(message);
+    if (message == NULL)
+        return;
     const uint8_t *data = message->data + message->len - BLOCK;
     assert_int_equal((uintptr_t)data % BUF_ALIGN_BYTES, 0);
     assert_int_equal(data[0], 5);
