@@ -5,7 +5,6 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
 #include "config/config.h"
 #include "env/clock.h"
 #include "env/env.h"
@@ -18,7 +17,6 @@
 #include "node/rpc.h"
 
 enum {
-    NAME_MAX = 64,
     STREAMS_MAX = 32, /* inbound, of one connection */
     SEED_BYTES = 16,
     ROW_KEY_MAX = 1 + KAD_CHANGE_KEY_MAX, /* the DHT's mark before it */
@@ -32,8 +30,8 @@ struct net {
     struct dht *dht;
     struct kad *kad;
     struct rpc *rpc;
-    char name[NAME_MAX]; /* of its protocol */
-    uint8_t mark;        /* before its rows */
+    char name[NODE_PROTOCOL_MAX]; /* of its protocol */
+    uint8_t mark;                 /* before its rows */
 };
 
 /* A message on its way. */
@@ -605,15 +603,10 @@ static void net_open(struct dht *d, enum kad_scope scope, const char *name,
 
 static void open_own(struct dht *d, struct mtime now)
 {
-    struct strbuf name;
+    char name[NODE_PROTOCOL_MAX];
 
-    strbuf_init(&name, NAME_MAX - 1);
-    strbuf_str(&name, "/xmbl/");
-    strbuf_str(&name,
-               config_get_text(node_settings(d->node), CONFIG_NETWORK_NAME));
-    strbuf_str(&name, "/kad/1.0.0");
-    net_open(d, KAD_OWN, strbuf_cstr(&name), now);
-    strbuf_release(&name);
+    node_protocol(d->node, "/kad/1.0.0", name);
+    net_open(d, KAD_OWN, name, now);
 }
 
 static void open_nets(struct dht *d, struct mtime now)

@@ -507,6 +507,19 @@ const struct config *node_settings(const struct node *n)
     return n->config;
 }
 
+void node_protocol(const struct node *n, const char *tail,
+                   char dst[static NODE_PROTOCOL_MAX])
+{
+    struct strbuf name;
+
+    strbuf_init(&name, NODE_PROTOCOL_MAX - 1);
+    strbuf_str(&name, "/xmbl/");
+    strbuf_str(&name, config_get_text(node_settings(n), CONFIG_NETWORK_NAME));
+    strbuf_str(&name, tail);
+    memcpy(dst, strbuf_cstr(&name), name.len + 1);
+    strbuf_release(&name);
+}
+
 struct store *node_store(const struct node *n)
 {
     return n->store;

@@ -145,6 +145,12 @@ struct env *node_env(const struct node *n);
 /** node_settings - the settings. */
 const struct config *node_settings(const struct node *n);
 
+enum { NODE_PROTOCOL_MAX = 64 }; /* room for a name and its NUL */
+
+/** node_protocol - "/xmbl/", the name of the network and @tail to @dst. */
+void node_protocol(const struct node *n, const char *tail,
+                   char dst[static NODE_PROTOCOL_MAX]);
+
 /** node_store - blocks and pins. */
 struct store *node_store(const struct node *n);
 

@@ -382,15 +382,8 @@ static void on_candidates_changed(struct peering_watcher *w, struct mtime now)
 void objects_start(struct objects *o, struct mtime now)
 {
     struct network *network = node_network(o->node);
-    struct strbuf name;
 
-    strbuf_init(&name, sizeof(o->protocol) - 1);
-    strbuf_str(&name, "/xmbl/");
-    strbuf_str(&name,
-               config_get_text(node_settings(o->node), CONFIG_NETWORK_NAME));
-    strbuf_str(&name, "/storage/1.0.0");
-    memcpy(o->protocol, strbuf_cstr(&name), name.len + 1);
-    strbuf_release(&name);
+    node_protocol(o->node, "/storage/1.0.0", o->protocol);
     struct rpc_config config = {
         .protocol = o->protocol,
         .request_max = STORAGE_MESSAGE_BYTES_MAX,

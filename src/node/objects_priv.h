@@ -48,7 +48,7 @@ struct objects {
     bool leaving; /* nothing is offered until the next start */
     struct rpc *rpc;
     struct objects_index *index;
-    char protocol[64];
+    char protocol[NODE_PROTOCOL_MAX];
     struct network_watcher watcher;
     struct peering_watcher peering;
     struct timer timer;      /* of the keeper */

@@ -21,7 +21,6 @@
 #include "node/seeds.h"
 
 enum {
-    NAME_MAX = 64,
     STREAMS_MAX = 8, /* inbound, of one connection */
     ADDRS_MAX = 32,
     LOAD_MAX = 100000, /* rows that are looked at */
@@ -57,7 +56,7 @@ struct peering {
     struct seeds *seeds;
     struct network_watcher watcher;
     struct rows rows;
-    char protocol[NAME_MAX];
+    char protocol[NODE_PROTOCOL_MAX];
     struct list asks;
     struct list tries;
     struct list probes;
@@ -676,7 +675,6 @@ static void open_core(struct peering *p)
             (uint32_t)config_get_uint(config, CONFIG_NETWORK_CONNECTIONS_MAX),
         .told_only = !config_get_bool(config, CONFIG_NETWORK_DISCOVERY),
     };
-    struct strbuf name;
 
     /* The rest is for those that come to a full node: they are answered. */
     uint32_t guests = core.conns_high / GUESTS_PART;
@@ -688,12 +686,7 @@ static void open_core(struct peering *p)
     core.guests = guests > 0 ? guests : 1;
     node_random(p->node, core.seed, sizeof(core.seed));
     p->core = discovery_new(&core);
-    strbuf_init(&name, NAME_MAX - 1);
-    strbuf_str(&name, "/xmbl/");
-    strbuf_str(&name, core.network);
-    strbuf_str(&name, "/peers/1.0.0");
-    memcpy(p->protocol, strbuf_cstr(&name), name.len + 1);
-    strbuf_release(&name);
+    node_protocol(p->node, "/peers/1.0.0", p->protocol);
 }
 
 struct peering *peering_new(struct node *n, struct kv *kv, uint32_t table,

@@ -53,7 +53,7 @@ struct target {
 struct surveying {
     struct node *node;
     struct surveying_config config;
-    char protocol[64];
+    char protocol[NODE_PROTOCOL_MAX];
     struct survey *survey;
     struct rpc *rpc;
     struct network_watcher watcher;
@@ -471,19 +471,6 @@ static void on_timer(struct timer *timer, struct mtime now)
 
 /* Life. */
 
-static void set_protocol(struct surveying *s)
-{
-    const struct config *c = node_settings(s->node);
-    struct strbuf name;
-
-    strbuf_init(&name, sizeof(s->protocol) - 1);
-    strbuf_str(&name, "/xmbl/");
-    strbuf_str(&name, config_get_text(c, CONFIG_NETWORK_NAME));
-    strbuf_str(&name, "/storage/1.0.0");
-    memcpy(s->protocol, strbuf_cstr(&name), name.len + 1);
-    strbuf_release(&name);
-}
-
 struct surveying *surveying_new(struct node *n,
                                 const struct surveying_config *config,
                                 struct mtime now)
@@ -498,7 +485,7 @@ struct surveying *surveying_new(struct node *n,
     s->begun = now;
     s->deadline = mtime_add_ms(now, config->timeout_ms > 0 ? config->timeout_ms
                                                            : SURVEYING_MS);
-    set_protocol(s);
+    node_protocol(n, "/storage/1.0.0", s->protocol);
     s->survey = survey_new(
         config_get_text(node_settings(n), CONFIG_NETWORK_NAME), &root);
     struct rpc_config rpc = {.protocol = s->protocol};
