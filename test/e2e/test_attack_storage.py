@@ -8,7 +8,6 @@ each step an honest node also has the daemon keep a new object of its own.  And
 the other way round: the daemon places objects where one of the holders lies.
 """
 import os
-import time
 
 import processes
 from processes import wait_for
@@ -86,9 +85,16 @@ def place_beside(siege, row):
         return (honest in ("stored", "verified") and
                 states.get(liar) not in ("stored", "verified") and
                 last["status"]["copies"]["stored"] == 1)
+    audits = set()
+
+    def audited_twice():
+        for one in show(siege.victim, cid)["holders"]:
+            if one["peer"] == siege.friend.peer_id and "last_verified" in one:
+                audits.add(one["last_verified"])
+        return len(audits) > 2
     try:
         wait_for(settled, OBJECT_S * siege.slack, f"{row.name}: one true copy")
-        time.sleep(2)  # two audits later it is no other
+        wait_for(audited_twice, OBJECT_S * siege.slack, f"{row.name}: audits")
         check(settled(), f"{row.name}: it did not stay so")
     finally:
         print(f"     {row.name}: {last}")

@@ -67,11 +67,14 @@ def much_more_than_the_limit_passes_through(t):
     two.connect(one)
     getting = two.begin("get", cid, "-o", t.path("out"))
     most = 0
-    while getting.running():
+
+    def ended():
+        nonlocal most
         used = two.json("status")["bytes_used"]
         check(used <= limit, f"{used} bytes of {limit}")
         most = max(most, used)
-        time.sleep(0.1)
+        return not getting.running()
+    wait_for(ended, 60, "the end of get")
     equal(getting.wait(60).code, 0, f"{getting.result}")
     check(trees.same_files(file, t.path("out")), "the file differs")
     check(most > limit // 2, f"at most {most} bytes were used")
