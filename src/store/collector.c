@@ -40,6 +40,7 @@ enum {
     COUNT_BYTES = 9,
     ITEM_BYTES_MAX = 6 + CID_BYTES_MAX,
     RETRY_MS = 1000, /* after a read that failed */
+    FULL_MS = 1,     /* too much is under way */
 };
 
 _Static_assert((size_t)ITEM_BYTES_MAX <= (size_t)INDEX_VALUE_MAX,
@@ -597,7 +598,8 @@ static void run(struct timer *t, struct mtime now)
     struct collector *c = container_of(t, struct collector, timer);
     struct store *s = container_of(c, struct store, collector);
     uint32_t left = SLICE_STEPS;
-    enum err err = OK;
+    enum err err =
+        index_pending(&s->index) > COMMIT_CHANGES_PAUSE ? E_AGAIN : OK;
 
     while (err == OK && left > 0 && has_work(s)) {
         uint32_t steps = 1;
@@ -607,8 +609,9 @@ static void run(struct timer *t, struct mtime now)
             err = work(s, &steps);
         left -= steps < left ? steps : left;
     }
-    if (err == E_AGAIN) /* too many reads are under way */
-        s->clock->set(s->clock, t, mtime_add_ms(now, 1));
+    commit_kick(s);
+    if (err == E_AGAIN) /* too many changes wait, or reads are under way */
+        s->clock->set(s->clock, t, mtime_add_ms(now, FULL_MS));
     else if (err != OK)
         halt(s, err);
     else if (has_work(s))

@@ -26,7 +26,7 @@ struct block;
 enum {
     COMMIT_BYTES = 64 * 1024 * 1024, /* written since the last commit */
     COMMIT_CHANGES = 32768,          /* index changes that wait */
-    COMMIT_CHANGES_PAUSE = 2 * COMMIT_CHANGES, /* then gc waits */
+    COMMIT_CHANGES_PAUSE = 2 * COMMIT_CHANGES, /* then collector, gc wait */
     COMMIT_CHANGES_MAX = 3 * COMMIT_CHANGES,   /* then no put is taken */
     /* A rebuild has no tail to keep short: large commits are quicker. */
     REBUILD_CHANGES = 8 * COMMIT_CHANGES,

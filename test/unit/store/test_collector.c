@@ -323,6 +323,40 @@ static void deep_and_wide(void **state)
     free(links);
 }
 
+/* Counting goes on only as fast as the index takes it. */
+static void counting_waits_for_the_index(void **state)
+{
+    enum { NODES = 3, LINKS = 25000, TURNS = 5000 };
+    struct fixture *f = *state;
+    struct fake_world *w = &f->world;
+    struct cid *links = calloc(LINKS, sizeof(*links));
+    struct cid nodes[NODES];
+
+    assert_non_null(links);
+    for (uint32_t i = 0; i < NODES; i++) {
+        for (uint32_t k = 0; k < LINKS; k++) {
+            struct block *b = fs_raw(100000 + i * LINKS + k, 10);
+            links[k] = b->cid;
+            block_unref(b);
+        }
+        struct block *node = fs_node(links, LINKS, i);
+        assert_int_equal(fs_put(w, f->store, node, 0, NULL), OK);
+        nodes[i] = node->cid;
+        block_unref(node);
+    }
+    free(links);
+    w->index.fail = E_IO;
+    for (uint32_t i = 0; i < NODES; i++)
+        assert_int_equal(
+            fs_pin(w, f->store, STORE_PIN_RECURSIVE, &nodes[i], true), OK);
+    for (unsigned i = 0; i < TURNS; i++)
+        world_pass(w, 1);
+    size_t waiting = index_pending(&f->store->index);
+    assert_in_range(waiting, COMMIT_CHANGES_PAUSE,
+                    COMMIT_CHANGES_PAUSE + 2 * SLICE_STEPS);
+    w->index.fail = OK;
+}
+
 static void pins_are_listed(void **state)
 {
     struct fixture *f = *state;
@@ -388,6 +422,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(gc_moves_while_work_goes_on, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(deep_and_wide, setup, teardown),
+        cmocka_unit_test_setup_teardown(counting_waits_for_the_index, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(pins_are_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(pin_limits, setup, teardown),
     };
