@@ -216,8 +216,10 @@ def first_byte(bench):
 def conns(bench):
     """500 connections to one daemon, idle"""
     count = max(round(CONNS * bench.options.scale), 2)
-    hub = fresh(bench, "hub").start("--set", "network.connections_max=600",
-                                    *ALONE)
+    # A part of the places is for others than those that come.
+    places = count * 8 // 5
+    hub = fresh(bench, "hub").start(
+        "--set", f"network.connections_max={places}", *ALONE)
     others = []
 
     def one():
