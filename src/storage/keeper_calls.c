@@ -118,14 +118,21 @@ void keeper_add_record(struct keeper *k, const struct checked_object *contract)
     k->out->records[k->out->records_count++] = scratch_part(&w, start);
 }
 
+/* Nobody is to let his copy go because of ours when we leave. */
+static bool is_ours_told(const struct keeper *k, const struct keeper_object *o)
+{
+    return keeper_has_all(o) &&
+           (k->leave_job == 0 || k->out->type != STORAGE_STATE);
+}
+
 void keeper_put_receipts(struct keeper *k, const struct keeper_object *o)
 {
     size_t max = k->out->type == STORAGE_OBJECTS ? STORAGE_RECEIPTS_BATCH_MAX
                                                  : STORAGE_RECEIPTS_MAX;
     list_for_each_copy(c, o)
     {
-        bool is_whole = c->peer != k->self || keeper_has_all(o);
-        if (keeper_counts(k, c) && is_whole && k->out->receipts_count < max)
+        bool is_told = c->peer != k->self || is_ours_told(k, o);
+        if (keeper_counts(k, c) && is_told && k->out->receipts_count < max)
             put_receipt(k, o, c);
     }
 }
@@ -431,7 +438,7 @@ static void on_state(struct keeper *k, struct keeper_task *t)
         return;
     judge_suspect(k, c);
     if (mtime_reached(t->began, keeper_look(o)->trim_began))
-        c->talked = true;
+        c->talked = keeper_in_has_receipt(k, c);
     if (c->has_chore)
         keeper_chore(c)->polls_failed = 0;
     keeper_touch(k, o);

@@ -96,7 +96,8 @@ struct keeper {
     struct mtime doubt_until;
     struct mtime back_at; /* the first peer came back */
 
-    uint64_t leave_job; /* 0: not leaving */
+    uint64_t leave_job;    /* 0: not leaving */
+    struct mtime leave_at; /* nobody relies on our copies any more */
     uint64_t recover_job;
     uint32_t recover_left;        /* requests under way */
     struct peer_id *recover_from; /* peers to be asked */
@@ -170,6 +171,9 @@ void keeper_refuse(struct keeper *k, uint64_t id, enum storage_reason reason,
 
 /** keeper_put_record - the record of @o into k->out; uses k->scratch. */
 void keeper_put_record(struct keeper *k, const struct checked_object *contract);
+
+/** keeper_in_has_receipt - whether k->in has a receipt of @c's peer. */
+bool keeper_in_has_receipt(const struct keeper *k, const struct keeper_copy *c);
 
 /** keeper_put_receipts - the receipts of @o that count into k->out. */
 void keeper_put_receipts(struct keeper *k, const struct keeper_object *o);

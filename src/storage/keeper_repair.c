@@ -19,6 +19,7 @@ enum {
     SLOW_PULL = 1024, /* bytes/ms; a better one's new copy may take so long */
     LATE_GRACES_MAX = 8, /* but no longer than so many graces */
     DOUBLINGS_MAX = 6,
+    TRIM_MS_MAX = 30 * 1000,
 };
 
 static bool is_in_doubt(const struct keeper *k)
@@ -247,9 +248,28 @@ static void count_around(const struct keeper *k, const struct keeper_object *o,
     }
 }
 
+/*
+ * Whether @c has to prove itself before ours may go, and counts then: the
+ * better ones.  For one who leaves all others do, in any rank.
+ */
+static bool is_witness(const struct keeper *k, const struct keeper_copy *c,
+                       bool is_past)
+{
+    return c->peer != k->self && (!is_past || k->leave_job != 0) &&
+           keeper_is_well(k, c);
+}
+
+/* So long at most after its question an answer lets a copy go. */
+static uint32_t trim_ms(const struct keeper *k)
+{
+    uint32_t ms = k->config.grace_ms / SILENT_PARTS;
+    return ms < TRIM_MS_MAX ? ms : (uint32_t)TRIM_MS_MAX;
+}
+
 static void begin_trimming(struct keeper *k, struct keeper_object *o)
 {
     struct keeper_work *w = keeper_work(o);
+    bool is_past = false;
     w->is_trimming = true;
     w->trim_began = k->now.mono;
     list_for_each_copy(c, o)
@@ -259,29 +279,60 @@ static void begin_trimming(struct keeper *k, struct keeper_object *o)
     }
     list_for_each_copy(c, o)
     {
-        if (c == keeper_self(o))
-            break;
-        if (!keeper_is_well(k, c))
+        is_past = is_past || c == keeper_self(o);
+        if (!is_witness(k, c, is_past))
             continue;
         (void)keeper_ask_status(k, o, c->peer); /* else tried again later */
         if (keeper_chore_look(c)->audit == NULL)
             keeper_audit_now(k, c);
     }
-    keeper_wake(k, o, keeper_after(k, k->config.grace_ms / SILENT_PARTS));
+    keeper_wake(k, o, keeper_after(k, trim_ms(k)));
 }
 
-/* Better copies that proved themselves since the trimming began. */
+/* Witnesses that proved themselves since the trimming began. */
 static uint32_t count_proved(const struct keeper *k,
                              const struct keeper_object *o)
 {
     uint32_t count = 0;
+    bool is_past = false;
     list_for_each_copy(c, o)
     {
-        if (c == keeper_self(o))
-            break;
-        count += keeper_is_well(k, c) && c->proved && c->talked;
+        is_past = is_past || c == keeper_self(o);
+        count += is_witness(k, c, is_past) && c->proved && c->talked;
     }
     return count;
+}
+
+static void end_trimming(struct keeper_object *o)
+{
+    if (o->work == NULL)
+        return;
+    o->work->is_trimming = false;
+    o->work->trim_at = (struct mtime){0};
+}
+
+/* One who waits in vain asks again later.  Return: false when the copy here is
+ * gone. */
+static bool trim(struct keeper *k, struct keeper_object *o,
+                 enum storage_reason reason)
+{
+    if (!keeper_look(o)->is_trimming) {
+        begin_trimming(k, o);
+        return true;
+    }
+    if (count_proved(k, o) >= keeper_kept_copies(o)) {
+        keeper_let_go(k, o, reason);
+        return false;
+    }
+    struct mtime end = mtime_add_ms(keeper_look(o)->trim_began, trim_ms(k));
+    if (mtime_reached(k->now.mono, end)) {
+        keeper_work(o)->is_trimming = false;
+        keeper_work(o)->trim_at =
+            keeper_after(k, k->config.grace_ms / RANK_PARTS + 1);
+    }
+    keeper_wake(k, o,
+                keeper_look(o)->is_trimming ? end : keeper_look(o)->trim_at);
+    return true;
 }
 
 /* Return: false when the copy here was one too many and is gone. */
@@ -292,10 +343,7 @@ static bool check_surplus(struct keeper *k, struct keeper_object *o)
     uint32_t worse = 0;
     count_around(k, o, &better, &worse);
     if (better < wanted) {
-        if (o->work == NULL)
-            return true;
-        o->work->is_trimming = false;
-        o->work->trim_at = (struct mtime){0};
+        end_trimming(o);
         return true;
     }
     if (keeper_look(o)->trim_at.ns == 0) {
@@ -307,35 +355,31 @@ static bool check_surplus(struct keeper *k, struct keeper_object *o)
         keeper_wake(k, o, keeper_look(o)->trim_at);
         return true;
     }
-    if (!keeper_look(o)->is_trimming) {
-        begin_trimming(k, o);
+    return trim(k, o, STORAGE_REASON_SURPLUS);
+}
+
+/* As many others as are wanted proved since then that they have it: a receipt
+ * may be of one who has died. */
+static bool check_leaving(struct keeper *k, struct keeper_object *o)
+{
+    if (keeper_well(k, o) < keeper_kept_copies(o)) {
+        end_trimming(o);
         return true;
     }
-    if (count_proved(k, o) >= wanted) {
-        keeper_let_go(k, o, STORAGE_REASON_SURPLUS);
-        return false;
+    struct mtime at = k->leave_at;
+    if (mtime_before(at, keeper_look(o)->trim_at))
+        at = keeper_look(o)->trim_at;
+    if (mtime_before(k->now.mono, at)) {
+        keeper_wake(k, o, at);
+        return true;
     }
-    struct mtime end = mtime_add_ms(keeper_look(o)->trim_began,
-                                    k->config.grace_ms / SILENT_PARTS);
-    if (mtime_reached(k->now.mono, end)) {
-        keeper_work(o)->is_trimming = false;
-        keeper_work(o)->trim_at =
-            keeper_after(k, k->config.grace_ms / RANK_PARTS + 1);
-    }
-    keeper_wake(k, o,
-                keeper_look(o)->is_trimming ? end : keeper_look(o)->trim_at);
-    return true;
+    return trim(k, o, STORAGE_REASON_LEAVING);
 }
 
 bool keeper_repair_check(struct keeper *k, struct keeper_object *o)
 {
     keeper_below_check(k, o);
-    if (k->leave_job == 0)
-        return check_surplus(k, o);
-    if (keeper_live(k, o) < keeper_wanted(o))
-        return true;
-    keeper_let_go(k, o, STORAGE_REASON_LEAVING);
-    return false;
+    return k->leave_job != 0 ? check_leaving(k, o) : check_surplus(k, o);
 }
 
 void keeper_leave_check(struct keeper *k)
@@ -355,6 +399,7 @@ enum err keeper_leave(struct keeper *k, struct keeper_now now,
     if (k->leave_job != 0)
         return E_AGAIN;
     k->leave_job = k->ids++;
+    k->leave_at = keeper_after(k, trim_ms(k));
     *ret_job = k->leave_job;
     keeper_cancel_pulls(k);
     struct keeper_object *o = NULL;

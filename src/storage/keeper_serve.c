@@ -140,8 +140,7 @@ static bool is_of_other_record(struct keeper *k, const struct keeper_object *o)
     return k->in->receipts_count > 0;
 }
 
-/* Whether the receipts of the message have one of @c's peer. */
-static bool has_receipt_of(const struct keeper *k, const struct keeper_copy *c)
+bool keeper_in_has_receipt(const struct keeper *k, const struct keeper_copy *c)
 {
     struct storage_receipt receipt;
     for (size_t i = 0; i < k->in->receipts_count; i++) {
@@ -158,7 +157,7 @@ static bool is_set_lacking(const struct keeper *k,
 {
     list_for_each_copy(c, o)
     {
-        if (keeper_is_well(k, c) && !has_receipt_of(k, c) &&
+        if (keeper_is_well(k, c) && !keeper_in_has_receipt(k, c) &&
             (c->peer != k->self || keeper_has_all(o)))
             return true;
     }

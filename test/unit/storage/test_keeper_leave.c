@@ -88,7 +88,7 @@ static void hands_over(void **state)
             net_kill(n, OWNER);
         size_t leaver = net_holder(n, OWNER, 0, 1);
         uint64_t job = leave(n, leaver);
-        net_run(n, UINT64_C(20) * 1000);
+        net_run(n, NET_GRACE_MS);
         assert_int_equal(n->nodes[leaver].done_job, job);
         net_run(n, UINT64_C(3) * NET_GRACE_MS);
         assert_keeps_nothing(n, leaver);
@@ -110,7 +110,7 @@ static void stopped_in_the_middle(void **state)
         assert_stored(n);
         n->nodes[leaver].done_job = 0;
         uint64_t job = leave(n, leaver);
-        net_run(n, UINT64_C(20) * 1000);
+        net_run(n, NET_GRACE_MS);
         assert_int_equal(n->nodes[leaver].done_job, job);
         assert_keeps_nothing(n, leaver);
         net_free(n);
