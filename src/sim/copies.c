@@ -226,7 +226,7 @@ static struct tally count_copies(const struct sim_run *r,
         bool is_sybil = r->script->traits[i].sybil;
         bool keeps = sim_keeps(m, f);
         bool could = m->state == SIM_RUNNING && trust == SIM_TRUST_GOOD &&
-                     i != f->machine;
+                     i != f->machine && r->left[i] != m->starts;
         t.good += keeps && trust == SIM_TRUST_GOOD;
         t.half += keeps && trust == SIM_TRUST_HALF;
         t.sybils += keeps && trust == SIM_TRUST_GOOD && is_sybil;

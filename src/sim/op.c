@@ -213,6 +213,12 @@ static void prepare(struct sim_op *op)
     case SIM_OP_RECOVER:
         set_target(op, "POST", "/api/v1/objects/recover", "");
         break;
+    case SIM_OP_LEAVE:
+        set_target(op, "POST", "/api/v1/objects/leave", "");
+        break;
+    case SIM_OP_SURVEY:
+        set_target(op, "GET", "/api/v1/objects/", op->file->cid);
+        break;
     }
     c->method = op->method;
     c->target = op->target;
@@ -329,6 +335,35 @@ static bool lists_all(const struct sim_op *op)
     return true;
 }
 
+/* Until it starts again it takes no copy. */
+static void left(struct sim_op *op)
+{
+    const struct sim_machine *m = op->machine;
+
+    op->done = true;
+    op->run->left[m->index] = m->starts;
+    list_for_each (it, &op->run->files) {
+        const struct sim_file *f = container_of(it, struct sim_file, link);
+        if (sim_keeps(m, f))
+            sim_run_fail(op->run, m, "left and keeps", bytes_str(f->name));
+    }
+}
+
+/* What liars tell is no answer: it says how many copies are wanted. */
+static void surveyed(struct sim_op *op)
+{
+    struct strbuf wanted;
+
+    strbuf_init(&wanted, NUMBER_MAX);
+    strbuf_str(&wanted, "\"wanted\":");
+    strbuf_u64(&wanted, op->file->copies);
+    op->done = true;
+    if (strstr(strbuf_cstr(&op->call.answer), strbuf_cstr(&wanted)) == NULL)
+        sim_run_fail(op->run, op->machine, "was told of another record of",
+                     bytes_str(op->file->name));
+    strbuf_release(&wanted);
+}
+
 static void succeeded(struct sim_op *op)
 {
     switch (op->kind) {
@@ -348,6 +383,12 @@ static void succeeded(struct sim_op *op)
         op->done = lists_all(op);
         if (!op->done)
             ask_later(op);
+        break;
+    case SIM_OP_LEAVE:
+        left(op);
+        break;
+    case SIM_OP_SURVEY:
+        surveyed(op);
         break;
     case SIM_OP_CALL:
         op->done = true;
@@ -441,6 +482,8 @@ void sim_ops_tell(struct sim_run *r)
         [SIM_OP_CONNECT] = "",
         [SIM_OP_REMOVE] = "never removed",
         [SIM_OP_RECOVER] = "never recovered",
+        [SIM_OP_LEAVE] = "never left",
+        [SIM_OP_SURVEY] = "never told who keeps",
         [SIM_OP_COPY] = "kept and not to be had",
     };
 

@@ -250,6 +250,8 @@ void sim_perform(struct sim_run *r, const struct sim_event *e)
     case SIM_JUMP:
     case SIM_REMOVE:
     case SIM_RECOVER:
+    case SIM_LEAVE:
+    case SIM_SURVEY:
     case SIM_GONE:
     case SIM_EXPECT:
         sim_storage_begin(r, e);
@@ -320,6 +322,8 @@ static void end_fault(struct sim_run *r, const struct sim_event *e,
     case SIM_JUMP:
     case SIM_REMOVE:
     case SIM_RECOVER:
+    case SIM_LEAVE:
+    case SIM_SURVEY:
     case SIM_GONE:
     case SIM_EXPECT:
     case SIM_PROVIDE:

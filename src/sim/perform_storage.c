@@ -203,11 +203,14 @@ static void expect(struct sim_run *r, const struct sim_event *e)
 
 static void begin_op(struct sim_run *r, const struct sim_event *e)
 {
-    struct sim_file *f =
-        e->verb == SIM_REMOVE ? sim_file_get(r, e->file) : NULL;
+    struct sim_file *f = e->file != NULL ? sim_file_get(r, e->file) : NULL;
+    enum sim_op_kind kind = e->verb == SIM_REMOVE    ? SIM_OP_REMOVE
+                            : e->verb == SIM_RECOVER ? SIM_OP_RECOVER
+                            : e->verb == SIM_LEAVE   ? SIM_OP_LEAVE
+                                                     : SIM_OP_SURVEY;
 
-    (void)sim_op_begin(r, f != NULL ? SIM_OP_REMOVE : SIM_OP_RECOVER,
-                       sim_machine_of(r, e), f); /* it is in the list */
+    (void)sim_op_begin(r, kind, sim_machine_of(r, e),
+                       f); /* it is in the list */
 }
 
 static void set_forgets(struct sim_run *r, const struct sim_event *e)
@@ -240,7 +243,8 @@ void sim_storage_begin(struct sim_run *r, const struct sim_event *e)
         sim_file_get(r, e->file)->is_gone = true;
     else if (e->verb == SIM_EXPECT)
         expect(r, e);
-    else if (e->verb == SIM_REMOVE || e->verb == SIM_RECOVER)
+    else if (e->verb == SIM_REMOVE || e->verb == SIM_RECOVER ||
+             e->verb == SIM_LEAVE || e->verb == SIM_SURVEY)
         begin_op(r, e);
     else
         begin_lie(r, e);

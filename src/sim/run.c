@@ -356,6 +356,7 @@ static void end_world(struct sim_run *r)
     mem_free(r->damaged);
     mem_free(r->wanted);
     mem_free(r->lied);
+    mem_free(r->left);
 }
 
 void sim_run(const struct sim_run_config *config, struct sim_result *ret_result)
@@ -367,6 +368,7 @@ void sim_run(const struct sim_run_config *config, struct sim_result *ret_result)
         .damaged = mem_zalloc(config->script->machines, 1),
         .wanted = mem_zalloc(config->script->machines, 1),
         .lied = mem_zalloc(config->script->machines, 1),
+        .left = mem_zalloc(config->script->machines, sizeof(uint32_t)),
     };
 
     *ret_result = (struct sim_result){.failed = false};

@@ -71,6 +71,8 @@ enum sim_op_kind {
     SIM_OP_CONNECT, /* for ever: connects again */
     SIM_OP_REMOVE,
     SIM_OP_RECOVER, /* until it lists all that it ever added */
+    SIM_OP_LEAVE,   /* until it keeps nothing for others */
+    SIM_OP_SURVEY,  /* who keeps a file? */
     SIM_OP_COPY,    /* as SIM_OP_CHECK, at a holder */
 };
 
@@ -127,6 +129,7 @@ struct sim_run {
     uint8_t *damaged;    /* of each machine: enum sim_damage */
     uint8_t *wanted;     /* of each machine: it was started once */
     uint8_t *lied;       /* of each machine: it was a liar once */
+    uint32_t *left;      /* of each machine: the start in which it left */
     bool is_forged;      /* some machine forged or replayed messages */
     uint64_t looked_ns;  /* at copies, last */
     uint64_t settled_ns; /* the copies are as they should be since */

@@ -208,6 +208,49 @@ const struct sim_scenario sim_scenarios_storage[] = {
         .seeds = 4,
     },
     {
+        .name = "leave",
+        .help = "nodes hand over what they keep while others fail",
+        .text = "nodes 10\n"
+                "duration 20m\n"
+                "settle 40m\n"
+                "bootstrap 2\n" BASE "at 0s start all over 5s\n"
+                "at 20s add 5 a 1-300KiB copies 3\n"
+                "at 20s add 6 b 1-900KiB copies 2\n"
+                "at 40s add 5 c 1-30KiB copies 3\n"
+                "at 3m leave holder:a\n"
+                "at 4m leave holder:b\n"
+                "random 2 from 2m to 6m kill any for 20s\n"
+                "random 1 from 2m to 6m lossy any 10% for 2m\n"
+                "random 3 from 2m to 8m reset any\n"
+                "at 10m stop 6 for ever\n"
+                "at 12m leave holder:c\n"
+                "at 12m power holder:b for 30s\n",
+        .seeds = 8,
+    },
+    {
+        .name = "survey",
+        .help = "who has nothing to do with a file asks who keeps it",
+        .text = "nodes 14\n"
+                "duration 20m\n"
+                "settle 40m\n"
+                "bootstrap 2\n" BASE "at 0s start all over 5s\n"
+                "at 20s add 5 a 1-300KiB copies 3\n"
+                "at 20s add 6 b 1-300KiB copies 2\n"
+                "at 2m survey any a\n"
+                "at 3m forge holder:a for 5m\n"
+                "at 3m replay holder:b for 5m\n"
+                "random 6 from 3m to 10m survey any a\n"
+                "random 6 from 3m to 10m survey any b\n"
+                "random 2 from 3m to 10m lossy any 20% for 2m\n"
+                "random 4 from 3m to 10m reset any\n"
+                "random 2 from 3m to 10m kill any for 20s\n"
+                "at 10m kill 5 for ever\n"
+                "at 11m power holder:b for ever\n"
+                "random 4 from 11m to 18m survey any a\n"
+                "random 4 from 11m to 18m survey any b\n",
+        .seeds = 8,
+    },
+    {
         .name = "blind",
         .help = "an owner that cannot read its blocks sees who comes and goes",
         .text = "nodes 8\n"

@@ -56,6 +56,8 @@ enum sim_verb {
     SIM_JUMP,
     SIM_REMOVE,
     SIM_RECOVER,
+    SIM_LEAVE,
+    SIM_SURVEY,
     SIM_GONE,
     SIM_EXPECT,
     SIM_PROVIDE,
