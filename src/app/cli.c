@@ -305,27 +305,14 @@ static enum err next_argument(struct cli *cli, struct words *w,
     return OK;
 }
 
-static const struct cli_command *find_command(const char *name)
-{
-    size_t count = 0;
-    const struct cli_command *table = cli_commands(&count);
-
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(table[i].name, name) == 0)
-            return &table[i];
-    }
-    return NULL;
-}
-
 /* True when @word is the first of the two words of a command. */
 static bool is_family(const char *word)
 {
-    size_t count = 0;
     size_t len = strlen(word);
-    const struct cli_command *table = cli_commands(&count);
+    const struct cli_command *c = NULL;
 
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(table[i].name, word, len) == 0 && table[i].name[len] == ' ')
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++) {
+        if (strncmp(c->name, word, len) == 0 && c->name[len] == ' ')
             return true;
     }
     return false;
@@ -333,14 +320,13 @@ static bool is_family(const char *word)
 
 static enum err unknown_command(struct cli *cli, const char *name)
 {
-    size_t count = 0;
-    const struct cli_command *table = cli_commands(&count);
+    const struct cli_command *c = NULL;
     struct nearest nearest;
     char meant[COMMAND_WORDS_MAX + 8];
 
     nearest_init(&nearest, bytes_str(name));
-    for (size_t i = 0; i < count; i++)
-        nearest_try(&nearest, table[i].name);
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++)
+        nearest_try(&nearest, c->name);
     const char *best = nearest_best(&nearest);
     if (best != NULL)
         (void)snprintf(meant, sizeof(meant), "`xmbl %s`", best);
@@ -365,7 +351,7 @@ static enum err take_second_word(struct cli *cli, struct words *w,
     if (snprintf(name, sizeof(name), "%s %s", first, second) >=
         (int)sizeof(name))
         return wrong(cli, "unknown command", second, NULL);
-    cli->command = find_command(name);
+    cli->command = cli_command_find(name);
     return cli->command != NULL ? OK : unknown_command(cli, name);
 }
 
@@ -376,7 +362,7 @@ static enum err take_command(struct cli *cli, struct words *w)
 
     if (err != OK || first == NULL)
         return err;
-    cli->command = find_command(first);
+    cli->command = cli_command_find(first);
     if (cli->command != NULL)
         return OK;
     if (is_family(first))

@@ -138,7 +138,11 @@ const struct cli_family *cli_families(size_t *ret_count);
 /** cli_group_name - heading of a group. */
 const char *cli_group_name(enum cli_group group);
 
-/** cli_commands - the table of commands; @ret_count: its rows. */
-const struct cli_command *cli_commands(size_t *ret_count);
+/** cli_command_at - row @index of the table of commands, by groups; NULL past
+ * the last. */
+const struct cli_command *cli_command_at(size_t index);
+
+/** cli_command_find - the command of that name, or NULL. */
+const struct cli_command *cli_command_find(const char *name);
 
 #endif /* APP_CLI_H */

@@ -126,18 +126,6 @@ int cmd_completion(struct cli *cli)
     return cli->error.exit_code;
 }
 
-static const struct cli_command *find(const char *name)
-{
-    size_t count = 0;
-    const struct cli_command *table = cli_commands(&count);
-
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(table[i].name, name) == 0)
-            return &table[i];
-    }
-    return NULL;
-}
-
 static bool is_family(const char *name)
 {
     size_t count = 0;
@@ -162,7 +150,7 @@ int cmd_help(struct cli *cli)
         strbuf_str(&name, i > 0 ? " " : "");
         strbuf_str(&name, cli->args[i]);
     }
-    const struct cli_command *command = find(strbuf_cstr(&name));
+    const struct cli_command *command = cli_command_find(strbuf_cstr(&name));
     if (cli->args_count == 0)
         help_all(&out);
     else if (command != NULL)

@@ -1,12 +1,24 @@
 #ifndef APP_COMMANDS_H
 #define APP_COMMANDS_H
 
+#include <stddef.h>
+
 /*
- * The commands.  Each does one row of the table of cli_commands(), returns the
- * exit status and, where that is not 0, has set @cli->error.
+ * The commands.  Each does one row of the table of cli_command_at(), returns
+ * the exit status and, where that is not 0, has set @cli->error.
  */
 
 struct cli;
+struct cli_command;
+
+enum { COMMAND_ARGUMENTS_MAX = 1 << 20 };
+
+/* The rows of each group, in the order of the help page; see cli_command_at().
+ */
+const struct cli_command *commands_node(size_t *ret_count);
+const struct cli_command *commands_data(size_t *ret_count);
+const struct cli_command *commands_network(size_t *ret_count);
+const struct cli_command *commands_other(size_t *ret_count);
 
 /* Node. */
 int cmd_init(struct cli *cli);

@@ -28,11 +28,11 @@ static void put_first_words(struct strbuf *out)
         strbuf_str(out, families[i].name);
         strbuf_str(out, " ");
     }
-    const struct cli_command *table = cli_commands(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (strchr(table[i].name, ' ') != NULL)
+    const struct cli_command *c = NULL;
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++) {
+        if (strchr(c->name, ' ') != NULL)
             continue;
-        strbuf_str(out, table[i].name);
+        strbuf_str(out, c->name);
         strbuf_str(out, " ");
     }
 }
@@ -81,30 +81,28 @@ static void put_second_words(struct strbuf *out)
 
 static void put_command_options(struct strbuf *out)
 {
-    size_t count = 0;
-    const struct cli_command *table = cli_commands(&count);
+    const struct cli_command *c = NULL;
 
-    for (size_t i = 0; i < count; i++) {
-        if (table[i].options == NULL)
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++) {
+        if (c->options == NULL)
             continue;
-        put_case(out, table[i].name, "options");
-        put_options(out, table[i].options);
+        put_case(out, c->name, "options");
+        put_options(out, c->options);
         put_end(out);
     }
 }
 
 static void put_choice_cases(struct strbuf *out)
 {
-    size_t count = 0;
-    const struct cli_command *table = cli_commands(&count);
+    const struct cli_command *c = NULL;
 
-    for (size_t i = 0; i < count; i++) {
-        for (const struct cli_option *o = table[i].options;
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++) {
+        for (const struct cli_option *o = c->options;
              o != NULL && o->name != NULL; o++) {
             if (o->choices == NULL || o->help == NULL)
                 continue;
             strbuf_str(out, "    \"");
-            strbuf_str(out, table[i].name);
+            strbuf_str(out, c->name);
             strbuf_str(out, " --");
             strbuf_str(out, o->name);
             strbuf_str(out, "\") offers=\"");
@@ -247,22 +245,21 @@ static void put_condition(struct strbuf *out, const char *name)
 
 static void put_fish_commands(struct strbuf *out)
 {
-    size_t count = 0;
-    const struct cli_command *table = cli_commands(&count);
+    const struct cli_command *c = NULL;
     struct strbuf condition;
 
     strbuf_init(&condition, 1024);
-    for (size_t i = 0; i < count; i++) {
-        if (strchr(table[i].name, ' ') == NULL) {
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++) {
+        if (strchr(c->name, ' ') == NULL) {
             strbuf_str(out, "complete -c xmbl -f -n __fish_use_subcommand -a ");
-            strbuf_str(out, table[i].name);
+            strbuf_str(out, c->name);
             strbuf_str(out, " -d ");
-            put_quoted(out, table[i].summary);
+            put_quoted(out, c->summary);
             strbuf_str(out, "\n");
         }
         strbuf_reset(&condition);
-        put_condition(&condition, table[i].name);
-        put_fish_options(out, strbuf_cstr(&condition), table[i].options);
+        put_condition(&condition, c->name);
+        put_fish_options(out, strbuf_cstr(&condition), c->options);
     }
     strbuf_release(&condition);
 }

@@ -60,18 +60,17 @@ static const struct cli_family *family_of(const struct cli_command *c)
 
 static void put_group(struct strbuf *out, enum cli_group group)
 {
-    size_t count = 0;
-    const struct cli_command *table = cli_commands(&count);
+    const struct cli_command *c = NULL;
     const struct cli_family *last = NULL;
 
     strbuf_str(out, cli_group_name(group));
     strbuf_str(out, "\n");
-    for (size_t i = 0; i < count; i++) {
-        const struct cli_family *family = family_of(&table[i]);
-        if (table[i].group != group || table[i].is_hidden)
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++) {
+        const struct cli_family *family = family_of(c);
+        if (c->group != group || c->is_hidden)
             continue;
         if (family == NULL)
-            put_row(out, table[i].name, NULL, table[i].summary);
+            put_row(out, c->name, NULL, c->summary);
         else if (family != last)
             put_row(out, family->name, family->words, family->summary);
         last = family;
@@ -93,15 +92,14 @@ void help_all(struct strbuf *out)
 
 void help_family(struct strbuf *out, const char *name)
 {
-    size_t count = 0;
-    const struct cli_command *table = cli_commands(&count);
+    const struct cli_command *c = NULL;
 
     strbuf_str(out, "Usage: xmbl ");
     strbuf_str(out, name);
     strbuf_str(out, " COMMAND [OPTION]... [ARGUMENT]...\n\n");
-    for (size_t i = 0; i < count; i++) {
-        if (is_of_family(&table[i], name) && !table[i].is_hidden)
-            put_row(out, table[i].name, NULL, table[i].summary);
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++) {
+        if (is_of_family(c, name) && !c->is_hidden)
+            put_row(out, c->name, NULL, c->summary);
     }
 }
 

@@ -1,0 +1,47 @@
+/* Commands about this program. */
+#include <stddef.h>
+
+#include "app/cli.h"
+#include "app/commands.h"
+
+static const struct cli_command table[] = {
+    {.name = "explain",
+     .group = CLI_GROUP_OTHER,
+     .run = cmd_explain,
+     .arguments = "[CODE]",
+     .args_max = 1,
+     .summary = "tell more about an error, or list them",
+     .help = "Explains the word that stands in brackets at the end of an "
+             "error.\n\n"
+             "  xmbl explain FOLDER_LOCKED"},
+    {.name = "version",
+     .group = CLI_GROUP_OTHER,
+     .run = cmd_version,
+     .summary = "print the version",
+     .help = "Prints the version of this program.\n\n"
+             "  xmbl version"},
+    {.name = "completion",
+     .group = CLI_GROUP_OTHER,
+     .run = cmd_completion,
+     .arguments = "bash|zsh|fish",
+     .args_min = 1,
+     .args_max = 1,
+     .summary = "print a script for the Tab key",
+     .help = "Prints the completion script of a shell.\n\n"
+             "  source <(xmbl completion bash)"},
+    {.name = "help",
+     .group = CLI_GROUP_OTHER,
+     .run = cmd_help,
+     .arguments = "[COMMAND]",
+     .args_max = 2,
+     .summary = "print this, or the page of a command",
+     .help = "Prints the page of a command, as `xmbl COMMAND --help` does.\n\n"
+             "  xmbl help add",
+     .is_hidden = true},
+};
+
+const struct cli_command *commands_other(size_t *ret_count)
+{
+    *ret_count = sizeof(table) / sizeof(table[0]);
+    return table;
+}
