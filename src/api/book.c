@@ -1,6 +1,7 @@
 /* /api/v1/peers, /api/v1/bans: the peer book. */
 #include <string.h>
 
+#include "api/book_json.h"
 #include "api/peer_json.h"
 #include "api/request.h"
 #include "base/mem.h"
@@ -40,8 +41,8 @@ static const char *source_name(uint8_t source)
     return source < countof(names) ? names[source] : "unknown";
 }
 
-static json_t *json_book_peer(struct request *q, const struct book_peer *p,
-                              struct mtime now)
+json_t *json_book_peer(struct request *q, const struct book_peer *p,
+                       struct mtime now)
 {
     struct peering *peering = node_peering(q->node);
     struct swarm *swarm = network_swarm(node_network(q->node));

@@ -256,5 +256,6 @@ void handle_object_verify(struct request *q, struct mtime now);
 void handle_objects_recover(struct request *q, struct mtime now);
 void handle_objects_leave(struct request *q, struct mtime now);
 void handle_why(struct request *q, struct mtime now);
+void handle_trace(struct request *q, struct mtime now);
 
 #endif /* API_REQUEST_H */

@@ -2,9 +2,8 @@
 #include <string.h>
 
 #include "api/request.h"
+#include "api/steps.h"
 #include "base/mem.h"
-#include "env/clock.h"
-#include "env/env.h"
 #include "ipld/block.h"
 #include "node/dht.h"
 #include "node/fetch.h"
@@ -22,9 +21,7 @@
 enum {
     PROVIDERS_MAX = 8,
     ADDRS_MAX = 8,
-    STEP_MS = 15 * 1000, /* of each step, unless told otherwise */
     SLOW_MS = 2000,
-    TEXT_MAX = 200,
 };
 
 struct provider {
@@ -34,13 +31,10 @@ struct provider {
 };
 
 struct why {
+    struct steps s;
     struct request *q;
     struct cid root;
     struct cid want; /* what is not here: the root, or a block below */
-    uint32_t step_ms;
-    const char *step;
-    struct mtime began;
-    struct timer timer; /* of the step */
     struct scanning *scanning;
     struct dht_op find;
     bool finding;
@@ -53,45 +47,7 @@ struct why {
     bool probing; /* another node tries to reach the first provider */
     struct fetch *fetch;
     struct fetch_op get;
-    struct strbuf text;
 };
-
-static struct clock *clock_of(const struct why *w)
-{
-    return node_env(w->q->node)->clock;
-}
-
-static void begin(struct why *w, const char *step)
-{
-    struct clock *clock = clock_of(w);
-
-    w->step = step;
-    w->began = clock->now(clock);
-    clock->set(clock, &w->timer, mtime_add_ms(w->began, w->step_ms));
-}
-
-/* Tell the step that was begun last. */
-static void tell(struct why *w, const char *result, const char *detail,
-                 const char *remedy)
-{
-    struct clock *clock = clock_of(w);
-    uint64_t ms = mtime_ms_since(w->began, clock->now(clock));
-
-    clock->set(clock, &w->timer, MTIME_NEVER);
-    json_t *v = json_pack("{s:s,s:s,s:I}", "step", w->step, "result", result,
-                          "ms", (json_int_t)ms);
-    if (detail != NULL)
-        json_object_set_new(v, "detail", json_string(detail));
-    if (remedy != NULL)
-        json_object_set_new(v, "remedy", json_string(remedy));
-    lines_json(w->q, v);
-}
-
-static void skip(struct why *w, const char *step, const char *detail)
-{
-    begin(w, step);
-    tell(w, "not_tried", detail, NULL);
-}
 
 static void finish(struct why *w, bool can)
 {
@@ -100,42 +56,34 @@ static void finish(struct why *w, bool can)
     lines_end(w->q);
 }
 
-/* "N words". */
-static const char *counted(struct why *w, uint64_t number, const char *words)
-{
-    strbuf_reset(&w->text);
-    strbuf_u64(&w->text, number);
-    strbuf_str(&w->text, words);
-    return strbuf_cstr(&w->text);
-}
-
 /* The last step: a block. */
 
 static void on_fetched(struct fetch_op *op, enum err err, struct block *block,
                        struct mtime now)
 {
     struct why *w = container_of(op, struct why, get);
-    uint64_t ms = mtime_ms_since(w->began, now);
+    uint64_t ms = mtime_ms_since(w->s.began, now);
 
     if (err != OK) {
-        tell(w, "failed", fetch_fault(w->fetch)->text,
-             "Connect to a node that has it: `xmbl swarm connect MADDR`.");
+        steps_tell(
+            &w->s, "failed", fetch_fault(w->fetch)->text,
+            "Connect to a node that has it: `xmbl swarm connect MADDR`.");
         finish(w, false);
         return;
     }
-    (void)counted(w, block->data.bytes.len, " bytes came");
-    tell(w, "ok", strbuf_cstr(&w->text),
-         ms > SLOW_MS ? "It is slow: more nodes that have it would help."
-                      : NULL);
+    (void)steps_counted(&w->s, block->data.bytes.len, " bytes came");
+    steps_tell(&w->s, "ok", strbuf_cstr(&w->s.text),
+               ms > SLOW_MS ? "It is slow: more nodes that have it would help."
+                            : NULL);
     finish(w, true);
 }
 
 static void step_fetch(struct why *w)
 {
-    struct fetch_config config = {.timeout_ms = w->step_ms, .urgent = true};
+    struct fetch_config config = {.timeout_ms = w->s.step_ms, .urgent = true};
 
-    begin(w, "fetch");
-    clock_of(w)->set(clock_of(w), &w->timer, MTIME_NEVER); /* it has its own */
+    steps_begin(&w->s, "fetch");
+    steps_no_limit(&w->s); /* it has its own */
     w->fetch = fetch_new(w->q->node, &config);
     w->get.done = on_fetched;
     fetch_get(w->fetch, &w->get, &w->want, 0, 0);
@@ -155,7 +103,7 @@ static void on_connected(struct connect_op *op, enum err err, struct mtime now)
         connect_next(w, now);
         return;
     }
-    tell(w, "ok", NULL, NULL);
+    steps_tell(&w->s, "ok", NULL, NULL);
     step_fetch(w);
 }
 
@@ -164,7 +112,8 @@ static const char off_or_hidden[] =
 
 static void tell_unreached(struct why *w, const char *words, const char *hint)
 {
-    tell(w, "failed", counted(w, w->providers_count, words), hint);
+    steps_tell(&w->s, "failed", steps_counted(&w->s, w->providers_count, words),
+               hint);
     step_fetch(w);
 }
 
@@ -190,28 +139,11 @@ static void on_probed(struct peering_probe *probe, enum err err,
                        off_or_hidden);
 }
 
-/* Have somebody else try: is it they, or is it we? */
-static bool ask_for_probe(struct why *w, struct mtime now)
-{
-    struct peering *peering = node_peering(w->q->node);
-    struct swarm *swarm = network_swarm(node_network(w->q->node));
-    struct swarm_conn_info info;
-    struct conn_id at = {.n = 0};
-
-    w->probe.done = on_probed;
-    while (peering != NULL && swarm_conn_next(swarm, at, &info) == OK) {
-        struct peer_id via = *info.peer;
-        at = info.conn;
-        if (peering_ask_probe(peering, &w->probe, &via, &w->providers[0].peer,
-                              now) == OK)
-            return true;
-    }
-    return false;
-}
-
 static void none_reached(struct why *w, struct mtime now)
 {
-    w->probing = ask_for_probe(w, now);
+    /* Is it they, or is it we? */
+    w->probe.done = on_probed;
+    w->probing = steps_ask_probe(w->q, &w->probe, &w->providers[0].peer, now);
     if (!w->probing)
         tell_unreached(w, " nodes say to have it, none could be connected to",
                        off_or_hidden);
@@ -250,7 +182,7 @@ static void connect_next(struct why *w, struct mtime now)
             break;
     }
     if (err == E_EXISTS) {
-        tell(w, "ok", "connected already", NULL);
+        steps_tell(&w->s, "ok", "connected already", NULL);
         step_fetch(w);
         return;
     }
@@ -260,11 +192,11 @@ static void connect_next(struct why *w, struct mtime now)
 static void step_reach(struct why *w, struct mtime now)
 {
     if (w->providers_count == 0) {
-        skip(w, "reachable", "nobody is known to have it");
+        steps_skip(&w->s, "reachable", "nobody is known to have it");
         step_fetch(w);
         return;
     }
-    begin(w, "reachable");
+    steps_begin(&w->s, "reachable");
     w->connect.done = on_connected;
     connect_next(w, now);
 }
@@ -290,11 +222,13 @@ static void on_provider(struct dht_op *op, const struct dht_found *found,
 static void providers_done(struct why *w, struct mtime now)
 {
     if (w->providers_count > 0)
-        tell(w, "ok", counted(w, w->providers_count, " nodes say to have it"),
-             NULL);
+        steps_tell(
+            &w->s, "ok",
+            steps_counted(&w->s, w->providers_count, " nodes say to have it"),
+            NULL);
     else
-        tell(w, "failed", "nobody has announced it",
-             "On a node that has it: `xmbl dht provide CID`.");
+        steps_tell(&w->s, "failed", "nobody has announced it",
+                   "On a node that has it: `xmbl dht provide CID`.");
     step_reach(w, now);
 }
 
@@ -312,11 +246,11 @@ static void step_providers(struct why *w, struct mtime now)
     struct dht *dht = node_dht(w->q->node);
 
     if (dht == NULL || !dht_online(dht)) {
-        skip(w, "announced", "the DHT knows no other node");
+        steps_skip(&w->s, "announced", "the DHT knows no other node");
         step_reach(w, now);
         return;
     }
-    begin(w, "announced");
+    steps_begin(&w->s, "announced");
     w->finding = true;
     w->find.found = on_provider;
     w->find.done = on_searched;
@@ -329,22 +263,23 @@ static void step_peers(struct why *w, struct mtime now)
 {
     struct network *network = node_network(w->q->node);
 
-    begin(w, "peers");
+    steps_begin(&w->s, "peers");
     if (network == NULL) {
-        tell(w, "failed", "this node is not on the network",
-             "Start it with `xmbl daemon`.");
-        skip(w, "announced", NULL);
-        skip(w, "reachable", NULL);
-        skip(w, "fetch", NULL);
+        steps_tell(&w->s, "failed", "this node is not on the network",
+                   "Start it with `xmbl daemon`.");
+        steps_skip(&w->s, "announced", NULL);
+        steps_skip(&w->s, "reachable", NULL);
+        steps_skip(&w->s, "fetch", NULL);
         finish(w, false);
         return;
     }
     uint32_t count = swarm_counts(network_swarm(network)).peers;
     if (count == 0)
-        tell(w, "failed", "no node is connected",
-             "Connect to one: `xmbl swarm connect MADDR`.");
+        steps_tell(&w->s, "failed", "no node is connected",
+                   "Connect to one: `xmbl swarm connect MADDR`.");
     else
-        tell(w, "ok", counted(w, count, " nodes are connected"), NULL);
+        steps_tell(&w->s, "ok",
+                   steps_counted(&w->s, count, " nodes are connected"), NULL);
     step_providers(w, now);
 }
 
@@ -357,27 +292,30 @@ static void on_scanned(void *user, enum err err, struct mtime now)
     uint64_t blocks = scanning_blocks(w->scanning, &bytes);
 
     if (err == OK) {
-        tell(w, "ok", counted(w, blocks, " blocks are here, all of it"), NULL);
-        skip(w, "peers", NULL);
-        skip(w, "announced", NULL);
-        skip(w, "reachable", NULL);
-        skip(w, "fetch", NULL);
+        steps_tell(&w->s, "ok",
+                   steps_counted(&w->s, blocks, " blocks are here, all of it"),
+                   NULL);
+        steps_skip(&w->s, "peers", NULL);
+        steps_skip(&w->s, "announced", NULL);
+        steps_skip(&w->s, "reachable", NULL);
+        steps_skip(&w->s, "fetch", NULL);
         finish(w, true);
         return;
     }
     if (err == E_NOTFOUND)
         w->want = *scanning_missing(w->scanning);
-    tell(w, "failed",
-         blocks == 0 ? "nothing of it is here"
-                     : counted(w, blocks, " blocks are here, not all of it"),
-         NULL);
+    steps_tell(&w->s, "failed",
+               blocks == 0 ? "nothing of it is here"
+                           : steps_counted(&w->s, blocks,
+                                           " blocks are here, not all of it"),
+               NULL);
     step_peers(w, now);
 }
 
 /* A step takes too long. */
 static void on_timer(struct timer *t, struct mtime now)
 {
-    struct why *w = container_of(t, struct why, timer);
+    struct why *w = container_of(t, struct why, s.timer);
 
     if (w->finding) {
         dht_cancel(&w->find);
@@ -387,7 +325,7 @@ static void on_timer(struct timer *t, struct mtime now)
         network_connect_cancel(&w->connect);
         w->connecting = false;
         w->at = w->providers_count;
-        clock_of(w)->set(clock_of(w), &w->timer, mtime_add_ms(now, w->step_ms));
+        steps_more_time(&w->s, now);
         none_reached(w, now);
     } else if (w->probing) {
         peering_probe_cancel(&w->probe);
@@ -399,7 +337,7 @@ static void cancel(struct request *q)
 {
     struct why *w = q->op;
 
-    clock_of(w)->set(clock_of(w), &w->timer, MTIME_NEVER);
+    steps_release(&w->s);
     scanning_free(w->scanning);
     dht_cancel(&w->find);
     if (w->connecting)
@@ -407,7 +345,6 @@ static void cancel(struct request *q)
     if (w->probing)
         peering_probe_cancel(&w->probe);
     fetch_free(w->fetch);
-    strbuf_release(&w->text);
     mem_free(w->providers);
     mem_free(w);
 }
@@ -427,12 +364,10 @@ void handle_why(struct request *q, struct mtime now)
     w->q = q;
     w->root = cid;
     w->want = cid;
-    w->step_ms = timeout_ms > 0 ? timeout_ms : STEP_MS;
+    steps_init(&w->s, q, timeout_ms, on_timer);
     w->providers = mem_zalloc(PROVIDERS_MAX, sizeof(*w->providers));
-    strbuf_init(&w->text, TEXT_MAX);
-    timer_init(&w->timer, on_timer);
     q->op = w;
     q->cancel = cancel;
-    begin(w, "local");
+    steps_begin(&w->s, "local");
     w->scanning = scanning_new(q->node, &config);
 }

@@ -1,6 +1,5 @@
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "app/answer.h"
 #include "app/call.h"
@@ -8,6 +7,7 @@
 #include "app/commands.h"
 #include "app/content_path.h"
 #include "app/output.h"
+#include "app/steps_print.h"
 #include "base/strbuf.h"
 
 /* `why`: whether something can be had, step by step. */
@@ -15,30 +15,6 @@
 struct why {
     bool can; /* it can be fetched */
 };
-
-static void print_step(const json_t *line)
-{
-    const char *result = answer_text(line, "result");
-
-    output_escaped(answer_text(line, "step"));
-    output_text(": ");
-    output_escaped(strcmp(result, "not_tried") == 0 ? "not tried" : result);
-    if (strcmp(result, "not_tried") != 0) {
-        output_text(", ");
-        output_number(answer_u64(line, "ms", 0), 0);
-        output_text(" ms");
-    }
-    if (answer_has(line, "detail")) {
-        output_text(": ");
-        output_escaped(answer_text(line, "detail"));
-    }
-    output_text("\n");
-    if (answer_has(line, "remedy")) {
-        output_text("  ");
-        output_escaped(answer_text(line, "remedy"));
-        output_text("\n");
-    }
-}
 
 static enum err on_line(struct cli *cli, void *ctx, const json_t *line)
 {
@@ -49,7 +25,7 @@ static enum err on_line(struct cli *cli, void *ctx, const json_t *line)
     if (cli->json)
         output_json(json_deep_copy(line));
     else if (answer_has(line, "step"))
-        print_step(line);
+        steps_print(line);
     (void)fflush(stdout); /* each as it comes; output_finish() tells */
     return OK;
 }

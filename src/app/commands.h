@@ -73,6 +73,7 @@ int cmd_peers_add(struct cli *cli);
 int cmd_peers_rm(struct cli *cli);
 int cmd_peers_ban(struct cli *cli);
 int cmd_peers_unban(struct cli *cli);
+int cmd_peers_trace(struct cli *cli);
 int cmd_dht_findpeer(struct cli *cli);
 int cmd_dht_findprovs(struct cli *cli);
 int cmd_dht_provide(struct cli *cli);

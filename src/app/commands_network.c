@@ -124,6 +124,20 @@ static const struct cli_command table[] = {
      .summary = "end a ban",
      .help = "The peer or range may connect again.\n\n"
              "  xmbl peers unban 192.0.2.0/24"},
+    {.name = "peers trace",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_peers_trace,
+     .arguments = "PEER | MADDR",
+     .args_min = 1,
+     .args_max = 1,
+     .summary = "tell how a peer is known and reached",
+     .help =
+         "Tells what the book and the DHT say of a peer, dials each of its "
+         "addresses until\none answers, asks who is there, and pings it.  "
+         "What failed comes with what would\nhelp.  Ends with 0 only if the "
+         "peer answers.  --timeout is of each step (15s).\n\n"
+         "  xmbl peers trace PEER",
+     .has_timeout = true},
     {.name = "dht findpeer",
      .group = CLI_GROUP_NETWORK,
      .run = cmd_dht_findpeer,

@@ -15,7 +15,7 @@ static const struct cli_family families[] = {
     {"car", CLI_GROUP_DATA, "export|import", "blocks in one file"},
     {"swarm", CLI_GROUP_NETWORK, "peers|connect|disconnect",
      "connections to peers"},
-    {"peers", CLI_GROUP_NETWORK, "ls|add|rm|ban|unban",
+    {"peers", CLI_GROUP_NETWORK, "ls|add|rm|ban|unban|trace",
      "the peers that are known"},
     {"dht", CLI_GROUP_NETWORK, "findpeer|findprovs|provide|query",
      "who has what, who is where"},

@@ -39,6 +39,8 @@ struct message {
     struct rpc_call call;
     struct net *net;
     uint64_t id;
+    uint64_t query; /* 0: upkeep */
+    struct mtime since;
     struct map_node node;
     bool is_oneway;
 };
@@ -238,6 +240,22 @@ static void message_free(struct message *m)
     mem_free(m);
 }
 
+static void tell_heard(const struct message *m, enum err err,
+                       struct bytes answer, struct mtime now)
+{
+    struct dht_op *op =
+        m->query != 0 ? op_of(m->net->dht, place_of(m->net), m->query) : NULL;
+    struct dht_heard heard = {
+        .peer = &m->call.peer,
+        .err = err,
+        .answer = answer,
+        .elapsed_ms = mtime_ms_since(m->since, now),
+    };
+
+    if (op != NULL && op->heard != NULL)
+        op->heard(op, &heard, now);
+}
+
 static void on_answer(struct rpc_call *call, enum err err, struct bytes answer,
                       struct mtime now)
 {
@@ -245,6 +263,7 @@ static void on_answer(struct rpc_call *call, enum err err, struct bytes answer,
     struct net *net = m->net;
     struct dht *d = net->dht;
 
+    tell_heard(m, err, answer, now);
     if (err != OK)
         kad_on_failed(net->kad, m->id, err, now);
     else if (m->is_oneway)
@@ -275,6 +294,8 @@ static void send_message(struct net *net, struct kad_out *out, struct mtime now)
                                              addrs, RPC_TARGET_ADDRS_MAX);
     m->net = net;
     m->id = out->message;
+    m->query = out->query;
+    m->since = now;
     m->is_oneway = out->reply_max == 0;
     m->call.done = on_answer;
     map_put(&d->messages[place_of(net)], &m->node,
@@ -283,7 +304,7 @@ static void send_message(struct net *net, struct kad_out *out, struct mtime now)
     buf_unref(out->bytes);
 }
 
-static void drop_message(struct net *net, uint64_t id)
+static void drop_message(struct net *net, uint64_t id, struct mtime now)
 {
     struct map_node *n =
         map_get(&net->dht->messages[place_of(net)],
@@ -292,7 +313,9 @@ static void drop_message(struct net *net, uint64_t id)
         return;
 
     struct message *m = container_of(n, struct message, node);
+    bool is_late = mtime_ms_since(m->since, now) >= KAD_TIMEOUT_MS;
     rpc_cancel(&m->call);
+    tell_heard(m, is_late ? E_TIMEOUT : E_CANCELED, BYTES_EMPTY, now);
     message_free(m);
 }
 
@@ -377,7 +400,7 @@ static void carry_out(struct net *net, struct kad_out *out, struct mtime now)
         send_message(net, out, now);
         break;
     case KAD_DROP:
-        drop_message(net, out->message);
+        drop_message(net, out->message, now);
         break;
     case KAD_FOUND_PEER:
     case KAD_FOUND_PROVIDER:

@@ -54,11 +54,24 @@ struct dht_found {
     struct bytes value; /* dht_get_value(): valid in the call */
 };
 
+/** struct dht_heard - how it went with one peer that an operation asked. */
+struct dht_heard {
+    const struct peer_id *peer;
+    enum err err; /* OK with @answer; E_TIMEOUT; E_CANCELED: the operation has
+                     no use for it any more; else why there is none */
+    struct bytes answer; /* for kad_message_decode(); valid in the call */
+    uint64_t elapsed_ms; /* dialing included */
+};
+
 /** struct dht_op - one question; caller's memory until @done or
  * dht_cancel(). */
 struct dht_op {
     /** @found: a peer, a provider, a better record; NULL: unwanted. */
     void (*found)(struct dht_op *op, const struct dht_found *found,
+                  struct mtime now);
+    /** @heard: one of the peers that were asked has answered, or will not;
+     * NULL: unwanted. */
+    void (*heard)(struct dht_op *op, const struct dht_heard *heard,
                   struct mtime now);
     /** @done: it is over; @err: OK when any of the DHTs said so, else the
      * failure of the first, E_AGAIN when nobody could be asked.  The fields
