@@ -4,6 +4,11 @@
 #include "app/cli.h"
 #include "app/commands.h"
 
+static const struct cli_option man_options[] = {
+    {"output", 'o', "DIR", false, "write all pages into that folder", NULL},
+    {.name = NULL},
+};
+
 static const struct cli_command table[] = {
     {.name = "explain",
      .group = CLI_GROUP_OTHER,
@@ -37,6 +42,17 @@ static const struct cli_command table[] = {
      .summary = "print this, or the page of a command",
      .help = "Prints the page of a command, as `xmbl COMMAND --help` does.\n\n"
              "  xmbl help add",
+     .is_hidden = true},
+    {.name = "man",
+     .group = CLI_GROUP_OTHER,
+     .run = cmd_man,
+     .arguments = "[COMMAND]",
+     .args_max = 1,
+     .summary = "print a manual page",
+     .help = "Prints the manual page of this program, or of the commands that "
+             "begin with a\nword, as man(1) takes it.\n\n"
+             "  xmbl man add | man -l -",
+     .options = man_options,
      .is_hidden = true},
 };
 

@@ -18,6 +18,22 @@ static void put_choices(struct strbuf *out, const char *choices)
                                    : (struct bytes){(const uint8_t *)at, 1});
 }
 
+/* The second words of all commands that begin with @family. */
+static void put_words_of(struct strbuf *out, const char *family)
+{
+    size_t len = strlen(family);
+    const struct cli_command *c = NULL;
+    bool first = true;
+
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++) {
+        if (strncmp(c->name, family, len) != 0 || c->name[len] != ' ')
+            continue;
+        strbuf_str(out, first ? "" : " ");
+        strbuf_str(out, c->name + len + 1);
+        first = false;
+    }
+}
+
 /* The first words of all commands, each once. */
 static void put_first_words(struct strbuf *out)
 {
@@ -71,7 +87,7 @@ static void put_second_words(struct strbuf *out)
 
     for (size_t i = 0; i < count; i++) {
         put_case(out, families[i].name, "offers");
-        put_choices(out, families[i].words);
+        put_words_of(out, families[i].name);
         put_end(out);
     }
     put_case(out, "completion", "offers");
@@ -279,9 +295,9 @@ static void put_fish(struct strbuf *out)
                         "'__fish_seen_subcommand_from ");
         strbuf_str(out, families[i].name);
         strbuf_str(out, "; and not __fish_seen_subcommand_from ");
-        put_choices(out, families[i].words);
+        put_words_of(out, families[i].name);
         strbuf_str(out, "' -a '");
-        put_choices(out, families[i].words);
+        put_words_of(out, families[i].name);
         strbuf_str(out, "'\n");
     }
     put_fish_commands(out);
