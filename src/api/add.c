@@ -284,11 +284,10 @@ static bool set_version(struct request *q, uint64_t version,
         reply_error(q, ERROR_BAD_VALUE, "a CID has version 0 or 1", NULL);
         return false;
     }
-    /* As kubo: version 1 brings raw leaves, unless told otherwise. */
+    /* As kubo: version 1 brings raw leaves, unless told otherwise; version 0
+     * leaves them as the profile has them. */
     if (version == 1 && c->profile.cid_version == 0 && !has_raw_leaves)
         c->profile.raw_leaves = true;
-    if (version == 0 && c->profile.cid_version == 1 && !has_raw_leaves)
-        c->profile.raw_leaves = false;
     c->profile.cid_version = (uint8_t)version;
     return true;
 }
@@ -442,6 +441,28 @@ static bool read_copies(struct request *q, const struct import_config *import,
            set_copies(q, copies != NULL ? &wanted : NULL, import, c);
 }
 
+/* In a folder around them, each needs a name that can be written again. */
+static bool check_names(struct request *q, const char *const *paths,
+                        size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(paths[i]);
+        while (len > 0 && paths[i][len - 1] == '/')
+            len--;
+        size_t at = len;
+        while (at > 0 && paths[i][at - 1] != '/')
+            at--;
+        struct bytes name = {(const uint8_t *)paths[i] + at, len - at};
+        if (name.len > 0 && !bytes_eq(name, bytes_str(".")) &&
+            !bytes_eq(name, bytes_str("..")))
+            continue;
+        reply_error(q, ERROR_BAD_NAME, "it has no name to be wrapped under",
+                    paths[i]);
+        return false;
+    }
+    return true;
+}
+
 void handle_local_add(struct request *q, struct mtime now)
 {
     static const struct request_field known[] = {
@@ -460,7 +481,8 @@ void handle_local_add(struct request *q, struct mtime now)
 
     (void)now;
     if (!request_fields(q, known, countof(known)) ||
-        !read_paths(q, paths, &count) || !read_choices(q, &c))
+        !read_paths(q, paths, &count) || !read_choices(q, &c) ||
+        (c.wrap && !check_names(q, paths, count)))
         return;
     if (!read_copies(q, &c, &copies))
         return;

@@ -214,6 +214,12 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
+static bool is_truth(const char *value)
+{
+    return strcmp(value, "true") == 0 || strcmp(value, "1") == 0 ||
+           strcmp(value, "yes") == 0 || is_false(value);
+}
+
 static enum err take_option(struct cli *cli, const struct cli_option *option,
                             const char *value)
 {
@@ -223,15 +229,11 @@ static enum err take_option(struct cli *cli, const struct cli_option *option,
         !is_choice(option->choices, value))
         return wrong(cli, "the option takes one of these only", option->choices,
                      NULL);
+    if (option->value_optional && value != NULL && !is_truth(value))
+        return wrong(cli, "the option takes true or false only", value, NULL);
     cli->given[cli->given_count++] =
         (struct cli_given){.option = option, .value = value};
     return OK;
-}
-
-static bool is_truth(const char *value)
-{
-    return strcmp(value, "true") == 0 || strcmp(value, "1") == 0 ||
-           strcmp(value, "yes") == 0 || is_false(value);
 }
 
 /* "--name", "--name=value", "--name value". */

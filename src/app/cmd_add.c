@@ -186,18 +186,33 @@ static enum err add_stream(struct cli *cli, struct adding *a, int fd,
     return err;
 }
 
-/* Absolute, as the daemon needs it; a symlink at the end stays one. */
+/* True for ".", "a/..", "../": the last word is not a name of its own. */
+static bool is_nameless(const char *path)
+{
+    size_t len = strlen(path);
+
+    while (len > 0 && path[len - 1] == '/')
+        len--;
+    size_t at = len;
+    while (at > 0 && path[at - 1] == '.')
+        at--;
+    return len > at && len - at <= 2 && (at == 0 || path[at - 1] == '/');
+}
+
+/* Absolute, as the daemon needs it; a symlink at the end stays one.  What has
+ * no name there gets that of the folder that it is. */
 static enum err absolute(struct cli *cli, const char *path, struct strbuf *out)
 {
-    char cwd[PATH_MAX];
+    char real[PATH_MAX];
 
-    if (path[0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL) {
+    if (is_nameless(path) && realpath(path, real) != NULL)
+        path = real;
+    else if (path[0] != '/' && getcwd(real, sizeof(real)) != NULL) {
+        strbuf_str(out, real);
+        strbuf_str(out, "/");
+    } else if (path[0] != '/') {
         cli_error_set(&cli->error, ERROR_IO, "the working directory");
         return E_IO;
-    }
-    if (path[0] != '/') {
-        strbuf_str(out, cwd);
-        strbuf_str(out, "/");
     }
     strbuf_str(out, path);
     if (!strbuf_full(out))

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/cli.h"
 #include "base/mem.h"
+#include "base/path.h"
 
 static const char part_suffix[] = ".xmbl-part";
 
@@ -31,10 +31,15 @@ static enum err fail(struct cli *cli, const char *path, int error)
         err = E_NOTFOUND;
     } else if (error == EISDIR) {
         id = ERROR_NOT_A_FILE;
+    } else if (error == ENAMETOOLONG) {
+        id = ERROR_LIMIT;
+        err = E_LIMIT;
     }
     cli_error_set(&cli->error, id, path);
     if (error == ENOENT || error == ENOTDIR)
         cli_error_hint(&cli->error, "Make the folder first.");
+    if (error == ENAMETOOLONG)
+        cli_error_hint(&cli->error, "Choose a shorter name.");
     return err;
 }
 
@@ -42,14 +47,11 @@ enum err file_out_open(struct cli *cli, struct file_out *f, const char *path,
                        bool force)
 {
     struct stat st;
-    size_t len = strlen(path);
 
     *f = (struct file_out){.fd = -1};
     if (!force && lstat(path, &st) == 0)
         return fail(cli, path, EEXIST);
-    char *part = mem_zalloc(len + sizeof(part_suffix), 1);
-    memcpy(part, path, len);
-    memcpy(part + len, part_suffix, sizeof(part_suffix));
+    char *part = path_beside(path, part_suffix);
     int fd =
         open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0) {

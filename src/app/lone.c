@@ -170,8 +170,8 @@ enum err lone_open(const char *out, struct lone *ret, struct fslock *ret_lock,
     enum err err = OK;
 
     if (out != NULL) {
-        l.part = path_with(out, ".xmbl-part");
-        l.path = path_with(l.part, ".d");
+        l.part = path_beside(out, ".xmbl-part");
+        l.path = path_beside(out, ".xmbl-part.d");
         err = make_beside(&l);
     } else {
         err = make_temporary(&l);

@@ -5,11 +5,15 @@
 #include <signal.h>
 
 #include "app/cli.h"
+#include "app/cli_error.h"
+#include "os/standard_fds.h"
 
 int main(int argc, char **argv)
 {
     struct cli cli;
 
+    if (!standard_fds_fill())
+        return EXIT_FAILED; /* there is nowhere to tell it */
     /* A reader that has gone is an error of write(), not the end of us. */
     (void)signal(SIGPIPE, SIG_IGN); /* it cannot fail for SIGPIPE */
     cli_init(&cli);

@@ -70,24 +70,31 @@ void export_fail_fetch(struct export *e, enum err err)
     e->fault = *fetch_fault(e->fetch);
 }
 
-/* Names of the last component of @out, with something behind it. */
+/* Name of the last component of @out, with something behind it. */
 static char *name_with(const char *out, const char *suffix)
 {
     const char *slash = strrchr(out, '/');
+    const char *name = slash != NULL ? slash + 1 : out;
 
-    return path_with(slash != NULL ? slash + 1 : out, suffix);
+    return suffix[0] != '\0' ? path_beside(name, suffix) : mem_strdup(name);
+}
+
+static size_t parent_len_of(const char *out)
+{
+    const char *slash = strrchr(out, '/');
+
+    return slash != NULL ? (size_t)(slash - out) : 0;
 }
 
 static char *parent_of(const char *out)
 {
-    const char *slash = strrchr(out, '/');
-    size_t len = slash != NULL ? (size_t)(slash - out) : 0;
+    size_t len = parent_len_of(out);
     char *parent = mem_alloc(len + 2);
 
     memcpy(parent, out, len);
     parent[len] = '\0';
     if (len == 0)
-        memcpy(parent, slash != NULL ? "/" : ".", 2);
+        memcpy(parent, out[0] == '/' ? "/" : ".", 2);
     return parent;
 }
 
@@ -95,12 +102,17 @@ static char *parent_of(const char *out)
 
 static void begin(struct export *e);
 
-/* The first in the list that makes the same; NULL: there is none. */
+/* The first in the list that makes it in the same place, as two long names
+ * may; NULL: there is none. */
 static struct export *find_same(const struct export *e)
 {
+    size_t parent_len = parent_len_of(e->out);
+
     list_for_each (it, node_exports(e->node)) {
         struct export *other = container_of(it, struct export, link);
-        if (strcmp(other->out, e->out) == 0)
+        if (parent_len_of(other->out) == parent_len &&
+            memcmp(other->out, e->out, parent_len) == 0 &&
+            strcmp(other->part_name, e->part_name) == 0)
             return other;
     }
     return NULL;
@@ -287,9 +299,12 @@ static void prepare_run(struct pool_job *job)
 
     j->base.err =
         disk->open(disk, NULL, parent, DISK_READ | DISK_DIR, &j->parent);
+    enum err found = OK;
     if (j->base.err == OK)
-        j->exists =
-            disk->stat(disk, j->parent, name, &stat) == OK && !e->config.force;
+        found = disk->stat(disk, j->parent, name, &stat);
+    j->exists = j->base.err == OK && found == OK && !e->config.force;
+    if (found == E_LIMIT)
+        j->base.err = found; /* the part's name is shorter, and could be made */
     if (j->base.err == OK && !j->exists)
         j->base.err = remove_tree(disk, j->parent, e->part_name);
     mem_free(parent);
@@ -309,6 +324,7 @@ static void prepare_done(struct pool_job *job, struct mtime now)
     else if (err != OK)
         export_fail(e, err,
                     err == E_NOTFOUND ? "there is no folder to write it into"
+                    : err == E_LIMIT  ? "the name is too long"
                                       : "cannot write here",
                     bytes_str(e->out));
     mem_free(j);

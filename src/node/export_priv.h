@@ -25,7 +25,7 @@
  *     are open than folders nest deep.
  *  3. What is written lies below @part_name in @parent, reached through
  *     handles only and never through a symlink.
- *  4. Of exports to one place one has jobs at a time: each clears the place,
+ *  4. Of exports with one part one has jobs at a time: each clears the place,
  *     and would take the other's part for its own.
  *  5. After the first failure nothing new is started; @done is called when no
  *     job is left.
@@ -102,7 +102,7 @@ struct export
     struct export_config config;
     char *path_text;
     char *out;       /* whole path */
-    char *part_name; /* last component with .xmbl-part */
+    char *part_name; /* last component, cut if long, with .xmbl-part */
     struct disk_file *parent;
     struct fetch *fetch;
     struct resolving resolving;

@@ -58,6 +58,9 @@ def _random_trees(t, profile):
         if t.rng.random() < 0.3:
             options.append(t.rng.choice(("--raw-leaves",
                                          "--raw-leaves=false")))
+        if profile != "kubo-v1" and t.rng.random() < 0.3:
+            options.append(t.rng.choice(("--cid-version=0",
+                                         "--cid-version=1")))
         compare(node, kubo, profile, folder, *options)
 
 

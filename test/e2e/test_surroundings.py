@@ -1,0 +1,149 @@
+"""Odd surroundings: closed descriptors, places without a name, long names.
+
+Goal: what a shell, a service manager or a file system does to a command can't
+make it write into a wrong file, hang, or make what can't be read again.
+Method: real commands under such conditions; what they print is compared with
+what they print otherwise.
+"""
+import json
+import os
+import subprocess
+
+import trees
+from nodes import program
+from xmbltest import check, equal, same_tree, test
+
+PARTS = (".xmbl-part", ".xmbl-part.d")
+
+
+def closed(node, descriptors, *args):
+    """A command whose descriptors of these numbers are closed."""
+    shut = "".join(f" {fd}>&-" for fd in descriptors)
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@"{shut}', "sh", program(), *map(str, args)],
+        env=node.env, cwd=node.home, capture_output=True, timeout=30,
+        check=False)
+
+
+@test
+def closed_descriptors(t):
+    """No other file is taken for stdin, stdout or stderr; none hangs."""
+    node = t.node()
+    cid = node.add(t.write("file", b"content" * 100))
+    for args in (["cat", cid], ["block", "get", cid], ["car", "export", cid],
+                 ["add", t.path("file")], ["ls", node.add(t.dir / "file", "-w")],
+                 ["get", cid, "-o", t.path("out"), "--force"], ["status"]):
+        result = closed(node, [1], *args)
+        equal(result.returncode, 1, f"{args} without stdout: {result}")
+        check(b"[IO]" in result.stderr, result)
+        check(b"stdout" in result.stderr, result)
+        equal(closed(node, [0, 1, 2], *args).returncode, 1,
+              f"{args} without any")
+    result = closed(node, [0], "add", "-")
+    equal(result.returncode, 1, f"add without stdin: {result}")
+    result = closed(node, [0, 2], "cat", cid)
+    equal(result.stdout, b"content" * 100, "the file")
+    equal(node.json("fsck")["bad"], [], "bad after all")
+
+
+@test
+def daemon_without_descriptors(t):
+    """A daemon that nobody listens to runs, and its files are whole."""
+    node = t.node()
+    process = subprocess.Popen(
+        ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", program(), "daemon",
+         "--listen", "/ip4/127.0.0.1/tcp/0", "--no-bootstrap"], env=node.env)
+    t.defer(process.kill)
+    for _ in range(200):
+        if node.run("swarm", "peers").code == 0:
+            break
+    cid = node.add(t.write("file", b"content"))
+    taken = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in range(3)}
+    equal(taken, {"/dev/null"}, "descriptors 0, 1 and 2")
+    process.terminate()
+    check(process.wait(10) in (0, 1), "it was killed")
+    equal(node.ok("cat", cid).out, b"content", "the file")
+
+
+@test
+def places_without_a_name(t):
+    """A folder named by . or .. is wrapped under the name that it has."""
+    node = t.node()
+    trees.write_tree(t.path("tree"), {b"inner": None, b"inner/file": b"x",
+                                      b"other": b"y"})
+    want = node.add("tree", "-w")
+    inner = node.add("tree/inner", "-w")
+    for cwd, path, cid in (
+            ("tree", ".", want), ("tree", "./", want), ("tree/inner", "..", want),
+            (".", "tree/inner/..", want), (".", "tree/inner/../", want),
+            ("tree/inner", ".", inner), (".", "tree/inner/.", inner)):
+        equal(node.text("add", "-Qw", path, cwd=t.path(cwd)), cid,
+              f"{path} in {cwd}")
+    lines = node.text("add", "-n", ".", cwd=t.path("tree")).splitlines()
+    equal([line.split()[2] for line in lines],
+          ["tree/inner/file", "tree/inner", "tree/other", "tree"], "paths")
+    node.fails(2, "BAD_NAME", "add", "-nw", "/")
+    node.start()
+    for path in ("/", f"{t.dir}/.", f"{t.dir}/..", f"{t.dir}/tree/../"):
+        body = json.dumps({"paths": [path], "wrap": True, "only_hash": True})
+        answer = subprocess.run(
+            ["curl", "-s", "--unix-socket", node.path / "api.sock",
+             "http://xmbl/api/v1/local/add", "-H",
+             "Content-Type: application/json", "-d", body],
+            capture_output=True, timeout=60, check=True)
+        equal(json.loads(answer.stdout)["code"], "BAD_NAME", path)
+
+
+@test
+def names_of_255_bytes(t):
+    """The longest names there are leave room for what is made beside them."""
+    node = t.node()
+    for name in ("n" * 255, "n" * 246, "n" * 245, "\u20ac" * 85,
+                 "n" + "\u00e9" * 127):
+        equal(len(name.encode()) <= 255, True, "bytes of the name")
+        trees.remove(t.path("tree"))
+        trees.write_tree(t.path("tree"), {name.encode(): b"content"})
+        root = node.add("tree")
+        for words in (["get", f"{root}/{name}"],
+                      ["get", root, "-o", name, "--force"],
+                      ["get", f"{root}/{name}", "-o", name, "--force"],
+                      ["car", "export", root, "-o", t.path("car") / name]):
+            t.path("car").mkdir(exist_ok=True)
+            node.ok(*words)
+        equal(t.path(name).read_bytes(), b"content", "the file")
+        left = [path for path in os.listdir(t.dir) if path.endswith(PARTS)]
+        equal(left, [], "parts that are left")
+    long = "n" * 256
+    node.fails(1, "LIMIT", "get", root, "-o", long)
+    node.fails(1, "LIMIT", "car", "export", root, "-o", long)
+
+
+@test
+def long_names_at_once(t):
+    """Two names whose parts have one name don't get into each other's way."""
+    node = t.node()
+    tree = {b"n" * 254 + end: trees.random_bytes(ord(end), 3 << 20)
+            for end in (b"a", b"b", b"c")}
+    trees.write_tree(t.path("tree"), tree)
+    root = node.add("tree")
+    node.start()
+    t.path("out").mkdir()
+    got = [node.begin("get", f"{root}/{name.decode()}", cwd=t.path("out"))
+           for name in tree]
+    for process in got:
+        equal(process.wait(60).code, 0, process.result)
+    same_tree(t.path("out"), tree)
+
+
+@test
+def switches_take_truths_only(t):
+    """A word that is neither true nor false is not taken for true."""
+    node = t.node()
+    file = t.write("file", b"x")
+    for option in ("--pin=maybe", "--raw-leaves=", "--pin=2"):
+        node.fails(2, "BAD_USAGE", "add", option, file)
+    equal(node.text("pin", "ls"), "", "pins")
+    for option in ("--pin=false", "--pin=0", "--pin=no"):
+        node.ok("add", option, file)
+    equal(node.text("pin", "ls"), "", "pins")
+    node.ok("add", "--pin=true", file)
