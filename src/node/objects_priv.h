@@ -10,6 +10,7 @@
 #include "base/mtime.h"
 #include "env/clock.h"
 #include "node/network.h"
+#include "node/node.h"
 #include "node/objects.h"
 #include "node/peering.h"
 #include "node/rpc.h"
