@@ -65,7 +65,7 @@ LAYERS = {  # lowest first; a folder that does not exist yet is fine
                 "libuv lmdb libmicrohttpd libcurl libcares"),
     "sim": Layer(CLOSED, API + " api"),
     "wasm": Layer(OPEN, "base compute"),
-    "app": Layer(OPEN, API + " api os sim", "jansson"),
+    "app": Layer(OPEN, API + " api os sim", "jansson libedit"),
 }
 
 # Programs: src/app/NAME.c holds main(); each may use more than src/app does.

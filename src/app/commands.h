@@ -89,5 +89,6 @@ int cmd_version(struct cli *cli);
 int cmd_completion(struct cli *cli);
 int cmd_help(struct cli *cli);
 int cmd_man(struct cli *cli);
+int cmd_shell(struct cli *cli);
 
 #endif /* APP_COMMANDS_H */

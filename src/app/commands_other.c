@@ -10,6 +10,21 @@ static const struct cli_option man_options[] = {
 };
 
 static const struct cli_command table[] = {
+    {.name = "shell",
+     .group = CLI_GROUP_OTHER,
+     .run = cmd_shell,
+     .summary = "run commands one after the other",
+     .help =
+         "Reads lines and runs each as a command: `add file` for `xmbl add "
+         "file`.  Words\nare quoted as in a shell; there are no variables, "
+         "pipes and redirections.  On a\nterminal lines can be edited, "
+         "recalled, and completed with Tab; Ctrl-C ends the\ncommand, `exit` "
+         "or Ctrl-D the shell.  Lines of commands are kept in\n"
+         "~/.local/state/xmbl/history, but for those that begin with a "
+         "blank.\n\nFrom a pipe or a file the lines are a script: no prompt, "
+         "nothing is kept,\ncommands read no input, and the first that fails "
+         "ends it with its exit status.\n\n"
+         "  echo 'version' | xmbl shell"},
     {.name = "explain",
      .group = CLI_GROUP_OTHER,
      .run = cmd_explain,
