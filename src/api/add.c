@@ -335,6 +335,12 @@ static void on_body_end(struct request *q, struct mtime now)
         import_end(a->import, now);
 }
 
+/* A name that means another folder wherever it is written. */
+static bool is_dots(struct bytes name)
+{
+    return bytes_eq(name, bytes_str(".")) || bytes_eq(name, bytes_str(".."));
+}
+
 void handle_add(struct request *q, struct mtime now)
 {
     struct import_config c = {.only_hash = false};
@@ -342,6 +348,10 @@ void handle_add(struct request *q, struct mtime now)
     const char *name = request_query(q, "name");
 
     (void)now;
+    if (name != NULL && is_dots(bytes_str(name))) {
+        reply_error(q, ERROR_BAD_NAME, NULL, name);
+        return;
+    }
     if (!set_profile(q, request_query(q, "profile"), &c) ||
         !set_chunker(q, request_query(q, "chunker"), &c))
         return;
@@ -453,8 +463,7 @@ static bool check_names(struct request *q, const char *const *paths,
         while (at > 0 && paths[i][at - 1] != '/')
             at--;
         struct bytes name = {(const uint8_t *)paths[i] + at, len - at};
-        if (name.len > 0 && !bytes_eq(name, bytes_str(".")) &&
-            !bytes_eq(name, bytes_str("..")))
+        if (name.len > 0 && !is_dots(name))
             continue;
         reply_error(q, ERROR_BAD_NAME, "it has no name to be wrapped under",
                     paths[i]);

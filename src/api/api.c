@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 
-enum { QUERY_TEXT_MAX = 512 };
+enum { QUERY_TEXT_MAX = 512, METHODS_MAX = 64 };
 
 static struct api *api_of(struct http_server *s)
 {
@@ -113,6 +113,17 @@ static bool check_parameters(struct request *q)
     return true;
 }
 
+static void refuse_method(struct request *q)
+{
+    struct strbuf methods;
+
+    strbuf_init(&methods, METHODS_MAX);
+    route_methods(q->r->path, &methods);
+    struct http_header allow = {"Allow", strbuf_cstr(&methods)};
+    reply_error_with(q, ERROR_BAD_METHOD, q->r->path, &allow);
+    strbuf_release(&methods);
+}
+
 static bool find_route(struct request *q, struct mtime now)
 {
     struct bytes tail;
@@ -123,7 +134,7 @@ static bool find_route(struct request *q, struct mtime now)
         reply_error(q, ERROR_NOT_FOUND, "there is no such route", q->r->path);
         return false;
     case ROUTE_NO_METHOD:
-        reply_error(q, ERROR_BAD_METHOD, NULL, q->r->path);
+        refuse_method(q);
         return false;
     case ROUTE_FOUND:
         break;

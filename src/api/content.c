@@ -1,6 +1,7 @@
 /* GET /api/v1/content: the bytes of a file; POST /api/v1/local/get. */
 #include <string.h>
 
+#include "api/conditions.h"
 #include "api/request.h"
 #include "base/mem.h"
 #include "env/clock.h"
@@ -18,7 +19,9 @@ struct content {
     struct reading *reading;
     uint64_t offset;
     uint64_t length;
-    bool is_range; /* by a Range header: 206 */
+    uint32_t timeout_ms;
+    struct range range; /* of the header */
+    bool is_probe;      /* only name and size are read so far */
     bool is_head;
     bool begun; /* status and headers are out */
     struct cid cid;
@@ -39,9 +42,32 @@ static void reply_outside(struct content *c, uint64_t size)
     strbuf_init(&range, RANGE_MAX);
     add_number(&range, "bytes */", size);
     struct http_header header = {"Content-Range", strbuf_cstr(&range)};
-    reply_bytes_begin(c->q, 416, NULL, &header, 1, 0);
-    reply_bytes_end(c->q, false);
+    reply_error_with(c->q, ERROR_BAD_RANGE, c->q->tail, &header);
     strbuf_release(&range);
+}
+
+/* "CID" */
+static void put_etag(struct strbuf *s, const struct cid *cid)
+{
+    char text[CID_TEXT_MAX];
+
+    (void)cid_format(cid, text);
+    strbuf_str(s, "\"");
+    strbuf_str(s, text);
+    strbuf_str(s, "\"");
+}
+
+/* The client has it already. */
+static void reply_unchanged(struct content *c)
+{
+    struct strbuf etag;
+
+    strbuf_init(&etag, CID_TEXT_MAX + 2);
+    put_etag(&etag, &c->cid);
+    struct http_header header = {"ETag", strbuf_cstr(&etag)};
+    reply_bytes_begin(c->q, 304, NULL, &header, 1, 0);
+    reply_bytes_end(c->q, false);
+    strbuf_release(&etag);
 }
 
 static void on_open(void *user, const struct cid *cid, uint64_t size,
@@ -61,22 +87,19 @@ static void begin(struct content *c)
     uint64_t size = c->size;
     struct strbuf etag;
     struct strbuf range;
-    char text[CID_TEXT_MAX];
+    bool is_range = c->range.kind != RANGE_WHOLE;
     uint64_t from = c->offset < size ? c->offset : size;
     uint64_t len = c->length < size - from ? c->length : size - from;
 
     if (c->begun)
         return;
     c->begun = true;
-    if (c->is_range && len == 0) {
+    if (is_range && len == 0) {
         reply_outside(c, size);
         return;
     }
-    (void)cid_format(&c->cid, text);
     strbuf_init(&etag, CID_TEXT_MAX + 2);
-    strbuf_str(&etag, "\"");
-    strbuf_str(&etag, text);
-    strbuf_str(&etag, "\"");
+    put_etag(&etag, &c->cid);
     strbuf_init(&range, RANGE_MAX);
     add_number(&range, "bytes ", from);
     add_number(&range, "-", len > 0 ? from + len - 1 : from);
@@ -88,8 +111,8 @@ static void begin(struct content *c)
         {"Content-Disposition", "attachment"},
         {"Content-Range", strbuf_cstr(&range)},
     };
-    size_t count = c->is_range ? countof(headers) : countof(headers) - 1;
-    reply_bytes_begin(c->q, c->is_range ? 206 : 200, "application/octet-stream",
+    size_t count = is_range ? countof(headers) : countof(headers) - 1;
+    reply_bytes_begin(c->q, is_range ? 206 : 200, "application/octet-stream",
                       headers, count, len);
     strbuf_release(&etag);
     strbuf_release(&range);
@@ -109,6 +132,8 @@ static void on_data(void *user, struct slice s, struct mtime now)
         reading_pause(c->reading, true);
 }
 
+static void on_probed(struct content *c);
+
 static void on_read(void *user, enum err err, struct mtime now)
 {
     struct content *c = user;
@@ -116,6 +141,10 @@ static void on_read(void *user, enum err err, struct mtime now)
     (void)now;
     if (err != OK) {
         reply_fault(c->q, reading_fault(c->reading));
+        return;
+    }
+    if (c->is_probe) {
+        on_probed(c);
         return;
     }
     begin(c);
@@ -138,37 +167,59 @@ static void cancel_content(struct request *q)
     mem_free(c);
 }
 
-/* "bytes=a-b" or "bytes=a-"; anything else is not a range that we serve, and
- * the whole is a right answer to it. */
-static void read_range(struct content *c, const char *text)
+static void start(struct content *c)
 {
-    uint64_t numbers[2] = {0, UINT64_MAX};
-    bool has[2] = {false, false};
-    unsigned at = 0;
+    struct reading_config config = {
+        .path = bytes_str(c->q->tail),
+        .offset = c->is_probe ? 0 : c->offset,
+        .length = c->is_head || c->is_probe ? 0 : c->length,
+        .timeout_ms = c->timeout_ms,
+        .on_open = on_open,
+        .on_data = on_data,
+        .done = on_read,
+        .user = c,
+    };
+    c->reading = reading_new(c->q->node, &config);
+}
 
-    if (text == NULL || strncmp(text, "bytes=", 6) != 0)
+static const char *header(const struct content *c, const char *name)
+{
+    struct request *q = c->q;
+
+    return q->http->header(q->http, q->r, name);
+}
+
+/* The header's range is one of the whole file.  @c->size is known for one of
+ * its end. */
+static void apply_range(struct content *c)
+{
+    const struct range *r = &c->range;
+
+    if (r->kind == RANGE_WHOLE)
         return;
-    for (const char *p = text + 6; *p != '\0'; p++) {
-        if (*p == '-' && at == 0) {
-            at = 1;
-            continue;
-        }
-        if (*p < '0' || *p > '9')
-            return;
-        uint64_t digit = (uint64_t)(*p - '0');
-        uint64_t before = has[at] ? numbers[at] : 0;
-        if (before > (UINT64_MAX - digit) / 10)
-            return;
-        numbers[at] = before * 10 + digit;
-        has[at] = true;
+    c->offset = r->offset;
+    c->length = r->kind == RANGE_FROM ? r->length : UINT64_MAX;
+    if (r->kind == RANGE_SUFFIX && r->length < c->size)
+        c->offset = c->size - r->length;
+}
+
+/* Name and size are known: what the headers ask for can be told. */
+static void on_probed(struct content *c)
+{
+    const char *if_range = header(c, "If-Range");
+    char text[CID_TEXT_MAX];
+
+    (void)cid_format(&c->cid, text);
+    if (etag_is_listed(header(c, "If-None-Match"), text)) {
+        reply_unchanged(c);
+        return;
     }
-    if (!has[0] || at == 0 || (has[1] && numbers[1] < numbers[0]))
-        return;
-    c->is_range = true;
-    c->offset = numbers[0];
-    c->length = UINT64_MAX;
-    if (has[1] && numbers[1] - numbers[0] < UINT64_MAX)
-        c->length = numbers[1] - numbers[0] + 1;
+    if (if_range != NULL && !etag_is(if_range, text))
+        c->range.kind = RANGE_WHOLE;
+    c->is_probe = false;
+    apply_range(c);
+    reading_free(c->reading);
+    start(c);
 }
 
 void handle_content(struct request *q, struct mtime now)
@@ -191,23 +242,19 @@ void handle_content(struct request *q, struct mtime now)
     c->q = q;
     c->offset = offset;
     c->length = length;
+    c->timeout_ms = timeout_ms;
     c->is_head = strcmp(q->r->method, "HEAD") == 0;
     if (!c->is_head) /* a range is of GET only */
-        read_range(c, q->http->header(q->http, q->r, "Range"));
+        c->range = range_parse(header(c, "Range"));
+    c->is_probe = c->range.kind == RANGE_SUFFIX ||
+                  header(c, "If-None-Match") != NULL ||
+                  header(c, "If-Range") != NULL;
+    if (!c->is_probe)
+        apply_range(c);
     q->op = c;
     q->cancel = cancel_content;
     q->on_writable = on_writable;
-    struct reading_config config = {
-        .path = bytes_str(q->tail),
-        .offset = c->offset,
-        .length = c->is_head ? 0 : c->length,
-        .timeout_ms = timeout_ms,
-        .on_open = on_open,
-        .on_data = on_data,
-        .done = on_read,
-        .user = c,
-    };
-    c->reading = reading_new(q->node, &config);
+    start(c);
 }
 
 /* A file here. */

@@ -85,6 +85,22 @@ static void lines_fault(struct request *q, const struct fault *f,
     lines_end(q);
 }
 
+static void reply_problem(struct request *q, const struct fault *f,
+                          const struct http_header *more, size_t count)
+{
+    const struct error_info *info = error_info(f->id);
+    json_t *problem =
+        json_pack("{s:s,s:s,s:i,s:s,s:s,s:s}", "type", "about:blank", "title",
+                  info->title, "status", (int)info->http_status, "code",
+                  info->code, "detail", f->text, "hint", info->hint);
+    struct slice text = dump(problem, true);
+
+    json_decref(problem);
+    respond(q, info->http_status, type_problem, more, count, text.bytes.len);
+    send(q, text);
+    end(q, false);
+}
+
 void reply_fault(struct request *q, const struct fault *f)
 {
     const struct error_info *info = error_info(f->id);
@@ -99,15 +115,7 @@ void reply_fault(struct request *q, const struct fault *f)
         end(q, true);
         return;
     }
-    json_t *problem =
-        json_pack("{s:s,s:s,s:i,s:s,s:s,s:s}", "type", "about:blank", "title",
-                  info->title, "status", (int)info->http_status, "code",
-                  info->code, "detail", f->text, "hint", info->hint);
-    struct slice text = dump(problem, true);
-    json_decref(problem);
-    respond(q, info->http_status, type_problem, NULL, 0, text.bytes.len);
-    send(q, text);
-    end(q, false);
+    reply_problem(q, f, NULL, 0);
 }
 
 void reply_error(struct request *q, enum error_id id, const char *what,
@@ -117,6 +125,16 @@ void reply_error(struct request *q, enum error_id id, const char *what,
 
     fault_set(&f, id, what, where != NULL ? bytes_str(where) : BYTES_EMPTY);
     reply_fault(q, &f);
+}
+
+void reply_error_with(struct request *q, enum error_id id, const char *where,
+                      const struct http_header *header)
+{
+    struct fault f;
+
+    fault_set(&f, id, NULL, bytes_str(where));
+    if (!q->ended)
+        reply_problem(q, &f, header, 1);
 }
 
 void lines_begin(struct request *q)

@@ -148,6 +148,11 @@ void lines_progress(struct request *q, uint64_t done, uint64_t total,
 /** lines_end - no more lines. */
 void lines_end(struct request *q);
 
+/** reply_error_with - reply_error() with the table's words about @where, and
+ * a @header more; before anything was answered. */
+void reply_error_with(struct request *q, enum error_id id, const char *where,
+                      const struct http_header *header);
+
 /** reply_bytes_begin - 200 or another success @status with a body of @len
  * bytes (UINT64_MAX: unknown) in @type and @count more headers. */
 void reply_bytes_begin(struct request *q, unsigned status, const char *type,

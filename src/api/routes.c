@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/request.h"
+#include "base/strbuf.h"
 
 /* "+" is one segment, "*" all that follows, both at the end only. */
 static const struct route table[] = {
@@ -179,4 +180,17 @@ enum route_found route_find(const char *method, const char *path,
         return ROUTE_FOUND;
     }
     return found;
+}
+
+void route_methods(const char *path, struct strbuf *out)
+{
+    for (size_t i = 0; i < countof(table); i++) {
+        struct bytes tail;
+        if (!matches(table[i].pattern, path, &tail) ||
+            strstr(strbuf_cstr(out), table[i].method) != NULL)
+            continue;
+        if (out->len > 0)
+            strbuf_str(out, ", ");
+        strbuf_str(out, table[i].method);
+    }
 }

@@ -26,6 +26,11 @@ enum route_found route_find(const char *method, const char *path,
                             const struct route **ret_route,
                             struct bytes *ret_tail);
 
+struct strbuf;
+
+/** route_methods - append the methods that @path knows, with commas. */
+void route_methods(const char *path, struct strbuf *out);
+
 /** route_query - names of the parameters that @route knows, NULL behind the
  * last. */
 const char *const *route_query(const struct route *route);

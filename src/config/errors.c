@@ -64,6 +64,11 @@ static const struct error_info rows[] = {
          "Copy it again: it begins with 12D3KooW or Qm.",
          "A peer id is the hash of the peer's public key, in base58 or as a "
          "CID."},
+    [ERROR_BAD_RANGE] =
+        {"BAD_RANGE", EXIT_FAILED, 416, "nothing of it lies in that range",
+         "Ask for a part within the size.",
+         "A request named a range of bytes that begins behind the end of the "
+         "file.  The answer's Content-Range tells the size."},
     [ERROR_BAD_RECORD] =
         {"BAD_RECORD", EXIT_FAILED, 422, "the record is not valid",
          "Save it again with `xmbl ipns get`, or have its owner publish "
