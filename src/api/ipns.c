@@ -60,6 +60,16 @@ static void cancel_resolve(struct request *q)
     mem_free(r);
 }
 
+/* What a domain says is not signed, and has neither number nor end. */
+static json_t *json_domain(const struct naming *nm, struct bytes tail)
+{
+    struct bytes domain = BYTES_EMPTY;
+
+    (void)ipfs_path_next(&tail, &domain); /* it was found there */
+    return json_pack("{s:o,s:o}", "name", json_text(domain), "value",
+                     json_text(bytes_str(nm->path)));
+}
+
 static void on_resolved(struct naming *nm, enum err err, struct mtime now)
 {
     struct resolve *r = container_of(nm, struct resolve, naming);
@@ -67,6 +77,8 @@ static void on_resolved(struct naming *nm, enum err err, struct mtime now)
     (void)now;
     if (err != OK)
         reply_fault(r->q, &nm->fault);
+    else if (nm->is_domain)
+        reply_json(r->q, 200, json_domain(nm, bytes_str(r->q->tail)));
     else
         reply_json(r->q, 200,
                    json_record(&nm->name, bytes_str(nm->path), nm->sequence,

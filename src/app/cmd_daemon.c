@@ -232,37 +232,12 @@ static void print_addresses(struct daemon *d)
     }
 }
 
-static enum err set_name_servers(struct daemon *d)
-{
-    size_t count;
-    const char *const *servers =
-        config_get_list(&d->served.config, CONFIG_NETWORK_DNS_SERVERS, &count);
-    struct strbuf all;
-
-    strbuf_init(&all, SET_BYTES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            strbuf_str(&all, ",");
-        strbuf_str(&all, servers[i]);
-    }
-    enum err err = os_env_set_dns_servers(d->os, strbuf_cstr(&all));
-    if (err != OK)
-        cli_error_setf(&d->cli->error, ERROR_BAD_CONFIG,
-                       "network.dns_servers: not IP addresses, with or "
-                       "without :PORT: %s",
-                       strbuf_cstr(&all));
-    strbuf_release(&all);
-    return err;
-}
-
 static enum err come_up(struct daemon *d)
 {
     struct clock *clock = d->os->env.clock;
     struct fault fault;
     char *url = NULL;
     enum err err = open_api(d);
-    if (err == OK)
-        err = set_name_servers(d);
     if (err == OK)
         err = served_listen_tcp(&d->served, &url, &d->cli->error);
     if (err != OK)

@@ -201,7 +201,8 @@ static const struct cli_command table[] = {
      .args_max = 1,
      .summary = "find what a name stands for",
      .help = "Prints the path that the name stands for; without one, that of "
-             "this node's own.\n\n"
+             "this node's own.\nA domain is a name too: its TXT record "
+             "_dnslink.DOMAIN tells.\n\n"
              "  xmbl ipns resolve NAME",
      .options = ipns_resolve_options,
      .has_timeout = true},

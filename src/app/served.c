@@ -17,7 +17,11 @@
 #include "node/node.h"
 #include "os/os_env.h"
 
-enum { URL_BYTES_MAX = 300, LOG_AS_JSON = 1 }; /* the schema's second choice */
+enum {
+    URL_BYTES_MAX = 300,
+    SERVERS_BYTES_MAX = 64 * 1024,
+    LOG_AS_JSON = 1, /* the schema's second choice */
+};
 
 static void on_turn_end(struct os_loop_hook *h, struct mtime now)
 {
@@ -79,6 +83,29 @@ static void make_key(struct os_env *os, struct privkey *ret_key)
     secret_wipe(seed, sizeof(seed));
 }
 
+static enum err set_name_servers(struct served *s, struct cli_error *ret_error)
+{
+    size_t count;
+    const char *const *servers =
+        config_get_list(&s->config, CONFIG_NETWORK_DNS_SERVERS, &count);
+    struct strbuf all;
+
+    strbuf_init(&all, SERVERS_BYTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            strbuf_str(&all, ",");
+        strbuf_str(&all, servers[i]);
+    }
+    enum err err = os_env_set_dns_servers(s->os, strbuf_cstr(&all));
+    if (err != OK)
+        cli_error_setf(ret_error, ERROR_BAD_CONFIG,
+                       "network.dns_servers: not IP addresses, with or "
+                       "without :PORT: %s",
+                       strbuf_cstr(&all));
+    strbuf_release(&all);
+    return err;
+}
+
 static enum err open_node(struct served *s, const struct served_config *config,
                           struct cli_error *ret_error)
 {
@@ -127,6 +154,8 @@ enum err served_open(struct served *s, const struct served_config *config,
         config->settings != NULL ? config->settings : s->path;
     enum err err =
         folder_settings(settings, config->sets, &s->config, ret_error);
+    if (err == OK)
+        err = set_name_servers(s, ret_error);
     if (err == OK)
         err = open_node(s, config, ret_error);
     if (err != OK) {

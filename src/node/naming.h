@@ -11,6 +11,7 @@
 #include "base/mtime.h"
 #include "kad/rfc3339.h"
 #include "multiformats/peer_id.h"
+#include "node/dnslink.h"
 #include "node/fault.h"
 #include "node/names.h"
 
@@ -18,7 +19,7 @@ struct node;
 
 /*
  * naming - from "/ipns/NAME/a/b" to "/ipfs/CID/a/b", through names that stand
- * for names.
+ * for names.  A name is that of a key, or a domain with a DNSLink.
  */
 
 enum { NAMING_DEPTH_MAX = 32 }; /* names on the way */
@@ -40,6 +41,7 @@ struct naming {
     void (*done)(struct naming *n, enum err err, struct mtime now);
     char *path; /* where it leads; NULL before @done with OK */
     struct fault fault;
+    bool is_domain;      /* the first one: nothing below is known of it */
     struct peer_id name; /* the first one, as all below */
     uint64_t sequence;
     struct unix_time eol;
@@ -47,7 +49,9 @@ struct naming {
     struct node *node; /* private, as all below */
     struct naming_config config;
     struct name_op op;
-    char *rest; /* what follows the name that is asked for */
+    struct dnslink dns;
+    char *domain; /* the last one that was asked for, or NULL */
+    char *rest;   /* what follows the name that is asked for */
     struct mtime give_up_at;
     unsigned depth;
 };

@@ -10,9 +10,12 @@
 
 static void fault_text(struct resolving *r, enum err err, struct bytes text)
 {
-    bool is_path = text.len > 0 && text.p[0] == '/';
+    const struct bytes space = BYTES_LIT("/ipfs/");
+    bool is_other =
+        text.len > 0 && text.p[0] == '/' &&
+        (text.len < space.len || memcmp(text.p, space.p, space.len) != 0);
 
-    if (err == E_UNSUPPORTED && is_path)
+    if (err == E_UNSUPPORTED && is_other)
         fault_set(&r->fault, ERROR_UNSUPPORTED,
                   "only CIDs and paths of /ipfs/ and /ipns/ can be looked up",
                   text);

@@ -9,6 +9,7 @@ discovery off, so that a node is connected to nobody but whom it asked for.
 import time
 
 import api
+import nameserver
 import trees
 from nodes import ROOT
 from processes import wait_for
@@ -183,7 +184,6 @@ def unknown_and_bad_names(t):
     check(time.monotonic() - start < 20, "in time")
     one.fails(2, "BAD_PEER_ID", "ipns", "resolve", "nonsense")
     one.fails(2, "BAD_PEER_ID", "cat", "/ipns/nonsense/a")
-    one.fails(1, "UNSUPPORTED", "cat", "/ipns/example.com/a")
     one.fails(2, "BAD_CID", "ipns", "publish", "nonsense")
     one.fails(1, "UNSUPPORTED", "pin", "rm", f"/ipns/{NOBODY}")
     alone = t.node("alone").start(*ALONE)
@@ -203,6 +203,72 @@ def names_of_names(t):
     equal(one.ok("cat", f"/ipns/{b}").out, b"content", "read")
     one.ok("ipns", "publish", f"/ipns/{b}")
     one.fails(1, "LIMIT", "ipns", "resolve", "--nocache", a)
+
+
+@test
+def domains_stand_for_content(t):
+    """A DNSLink leads to content, to a name and to another domain; what is
+    wrong with one is told, in time."""
+    zone = {}
+    server = nameserver.NameServer(zone)
+    t.defer(server.close)
+    one = t.node("one").start(
+        *ALONE, "--set", f"network.dns_servers=127.0.0.1:{server.port}")
+    (t.dir / "tree").mkdir()
+    t.write("tree/a", b"content")
+    cid = one.add(t.dir / "tree")
+    name = one.json("ipns", "publish", cid)["name"]
+    zone |= {
+        ("_dnslink.site.test", "TXT"):
+            ["v=spf1 -all", f"dnslink=/ipfs/{cid}", "dnslink=/ipfs/nonsense"],
+        ("_dnslink.named.test", "TXT"): [f"dnslink=/ipns/{name}"],
+        ("_dnslink.deep.test", "TXT"): ["dnslink=/ipns/site.test/a"],
+        ("_dnslink.long.test", "TXT"):
+            [f"dnslink=/ipfs/{cid}/" + "x" * 500],
+        ("_dnslink.loop.test", "TXT"): ["dnslink=/ipns/loop.test"],
+        ("_dnslink.other.test", "TXT"): ["dnslink=/swarm/x", "something"],
+        ("_dnslink.bad.test", "TXT"): ["dnslink=/ipfs/nonsense"],
+    }
+    for domain in ("site.test", "named.test", "SITE.test", "site.test."):
+        equal(one.ok("cat", f"/ipns/{domain}/a").out, b"content", domain)
+        equal(one.text("ipns", "resolve", domain), f"/ipfs/{cid}", domain)
+    equal(one.ok("cat", "/ipns/deep.test").out, b"content", "a path in it")
+    equal(one.json("ipns", "resolve", "site.test/a"),
+          {"name": "site.test", "value": f"/ipfs/{cid}/a"}, "as JSON")
+    equal(one.text("ipns", "resolve", "--recursive=false", "named.test"),
+          f"/ipns/{name}", "one step")
+    equal(one.text("ipns", "resolve", "long.test"),
+          f"/ipfs/{cid}/" + "x" * 500, "a text of several strings")
+    one.ok("get", "/ipns/site.test", "-o", t.path("out"))
+    check(trees.same_files(t.dir / "tree/a", t.dir / "out/a"), "it differs")
+    lone = t.node("lone")
+    equal(lone.ok("cat", "/ipns/site.test/a", "--bootstrap", one.address,
+                  "--timeout", "20s", env={
+                      "XMBL_NETWORK_DNS_SERVERS":
+                          f"127.0.0.1:{server.port}"}).out, b"content",
+          "without a daemon")
+    for domain in ("none.test", "other.test"):
+        result = one.fails(3, "NOT_FOUND", "cat", f"/ipns/{domain}/a")
+        check(domain in result.err and "dnslink=" in result.err, result)
+    one.fails(1, "LIMIT", "cat", "/ipns/loop.test")
+    one.fails(2, "BAD_CID", "cat", "/ipns/bad.test")
+    for domain in ("a..test", "x" * 64 + ".test", "a b.test"):
+        one.fails(2, "BAD_PEER_ID", "ipns", "resolve", domain)
+    one.fails(1, "LIMIT", "ipns", "resolve", "a." * 122 + "test")
+
+
+@test
+def silent_name_servers_are_told(t):
+    """Nobody answers: an end in the time that was given."""
+    server = nameserver.NameServer(None)
+    t.defer(server.close)
+    one = t.node("one").start(
+        *ALONE, "--set", f"network.dns_servers=127.0.0.1:{server.port}")
+    start = time.monotonic()
+    result = one.fails(7, "TIMEOUT", "cat", "/ipns/site.test",
+                       "--timeout", "2s")
+    check(time.monotonic() - start < 5, f"in time: {result}")
+    check("site.test" in result.err, result)
 
 
 @test
