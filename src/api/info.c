@@ -5,6 +5,7 @@
 #include "api/identity_json.h"
 #include "api/peer_json.h"
 #include "api/request.h"
+#include "api/stats_json.h"
 #include "base/mem.h"
 #include "base/wr.h"
 #include "config/config.h"
@@ -227,7 +228,11 @@ void handle_stats(struct request *q, struct mtime now)
 {
     struct node *n = q->node;
     struct store_stats s;
+    bool good = true;
+    bool connections = request_flag(q, "connections", false, &good);
 
+    if (!good)
+        return;
     store_stats(node_store(n), &s);
     struct keeper_stats k = objects_stats(node_objects(n));
     json_t *v = json_pack(
@@ -244,6 +249,7 @@ void handle_stats(struct request *q, struct mtime now)
                             json_integer((json_int_t)s.bytes_limit));
     add_counts(v, n);
     add_announce(v, n, now);
+    stats_json_parts(v, n, &s, connections, now);
     reply_json(q, 200, v);
 }
 

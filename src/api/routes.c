@@ -104,6 +104,7 @@ static const struct {
     {handle_add,
      {"name", "profile", "chunker", "raw_leaves", "cid_version", "wrap",
       "only_hash", "pin", "copies", "wait", "object_name", "timeout"}},
+    {handle_stats, {"connections"}},
     {handle_content, {"offset", "length", "timeout", "format"}},
     {handle_ls, {"types", "timeout"}},
     {handle_stat, {"timeout"}},

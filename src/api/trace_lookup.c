@@ -67,7 +67,7 @@ static void look_at(struct trace_lookup *l, const struct dht_heard *heard,
     json_object_set_new(line, "names", json_integer(names));
     json_object_set_new(
         line, "detail",
-        json_sprintf("hop %u, %s where it is, names %u nodes", (unsigned)hop,
+        json_sprintf("hop %u, %s where it is, nodes named: %u", (unsigned)hop,
                      count > 0 ? "tells" : "does not tell", (unsigned)names));
     if (count > 0)
         json_object_set(line, "addresses", addrs);

@@ -68,6 +68,7 @@ int cmd_swarm_peers(struct cli *cli);
 int cmd_swarm_connect(struct cli *cli);
 int cmd_swarm_disconnect(struct cli *cli);
 int cmd_ping(struct cli *cli);
+int cmd_stats(struct cli *cli);
 int cmd_peers_ls(struct cli *cli);
 int cmd_peers_add(struct cli *cli);
 int cmd_peers_rm(struct cli *cli);

@@ -10,6 +10,11 @@ static const struct cli_option ping_options[] = {
     {.name = NULL},
 };
 
+static const struct cli_option stats_options[] = {
+    {"watch", 0, NULL, false, "again each second, until Ctrl-C", NULL},
+    {.name = NULL},
+};
+
 static const struct cli_option findprovs_options[] = {
     {"num-providers", 'n', "N", false, "providers to find (20)", NULL},
     {.name = NULL},
@@ -181,6 +186,18 @@ static const struct cli_command table[] = {
              "nearest first.\n\n"
              "  xmbl dht query PEER",
      .has_timeout = true},
+    {.name = "stats",
+     .group = CLI_GROUP_NETWORK,
+     .run = cmd_stats,
+     .arguments = "[bandwidth|bitswap|store|dht]",
+     .args_max = 1,
+     .summary = "show what this node has counted",
+     .help = "Shows what went over the network, by connection, blocks "
+             "exchanged, the block\nstore and the DHT; or one of them.  "
+             "Counts begin when the daemon starts; rates\nare those of the "
+             "last ten seconds.\n\n"
+             "  xmbl stats bandwidth --watch",
+     .options = stats_options},
     {.name = "ipns publish",
      .group = CLI_GROUP_NETWORK,
      .run = cmd_ipns_publish,

@@ -85,9 +85,9 @@ void help_all(struct strbuf *out)
         put_group(out, (enum cli_group)i);
         strbuf_str(out, "\n");
     }
-    strbuf_str(out,
-               "Everywhere: --json, --quiet, --path DIR, --api ADDR, --help.\n"
-               "`xmbl COMMAND --help` tells more and has an example.\n");
+    strbuf_str(
+        out, "Everywhere: --json, --quiet, --path DIR, --api ADDR; --help has "
+             "an example.\n");
 }
 
 void help_family(struct strbuf *out, const char *name)

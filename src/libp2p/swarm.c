@@ -493,6 +493,23 @@ enum err swarm_conn_next(const struct swarm *sw, struct conn_id after,
     return E_NOTFOUND;
 }
 
+struct swarm_rates swarm_conn_rates(const struct swarm *sw, struct conn_id conn,
+                                    struct mtime now)
+{
+    const struct conn *c = slots_get(&sw->conn_slots, conn.n);
+
+    if (c == NULL)
+        return (struct swarm_rates){.in = 0};
+    return (struct swarm_rates){.in = rate_per_s(&c->rate_in, now),
+                                .out = rate_per_s(&c->rate_out, now)};
+}
+
+struct swarm_rates swarm_rates(const struct swarm *sw, struct mtime now)
+{
+    return (struct swarm_rates){.in = rate_per_s(&sw->rate_in, now),
+                                .out = rate_per_s(&sw->rate_out, now)};
+}
+
 struct swarm_counts swarm_counts(const struct swarm *sw)
 {
     struct swarm_counts counts = sw->totals;

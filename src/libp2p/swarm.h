@@ -467,6 +467,19 @@ MUST_USE enum err swarm_conn_next(const struct swarm *sw, struct conn_id after,
 MUST_USE enum err swarm_conn_get(const struct swarm *sw, struct conn_id conn,
                                  struct swarm_conn_info *ret_info);
 
+/** struct swarm_rates - bytes a second on the wire, as rate_per_s(). */
+struct swarm_rates {
+    uint64_t in;
+    uint64_t out;
+};
+
+/** swarm_conn_rates - of one connection; zeroes when it has gone. */
+struct swarm_rates swarm_conn_rates(const struct swarm *sw, struct conn_id conn,
+                                    struct mtime now);
+
+/** swarm_rates - of all connections. */
+struct swarm_rates swarm_rates(const struct swarm *sw, struct mtime now);
+
 /** struct swarm_counts - totals since swarm_new(), and what there is now. */
 struct swarm_counts {
     uint32_t conns;

@@ -241,6 +241,8 @@ void swarm_bytes(struct swarm *sw, struct conn_id conn, uint8_t *p, size_t len,
     c->in_len = len;
     c->bytes_in += len;
     sw->totals.bytes_in += len;
+    rate_add(&c->rate_in, len, now);
+    rate_add(&sw->rate_in, len, now);
     c->received_at = now;
     list_remove(&c->readable);
     list_add_tail(&sw->readable, &c->readable);
@@ -519,6 +521,8 @@ static bool tell_write(struct swarm *sw, struct conn *c, struct slice slice,
     c->queued += slice.bytes.len;
     c->bytes_out += slice.bytes.len;
     sw->totals.bytes_out += slice.bytes.len;
+    rate_add(&c->rate_out, slice.bytes.len, sw->now);
+    rate_add(&sw->rate_out, slice.bytes.len, sw->now);
     ret_out->type = SWARM_WRITE;
     ret_out->err = OK;
     ret_out->conn = c->id;

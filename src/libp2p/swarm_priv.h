@@ -15,6 +15,7 @@
 #include "libp2p/identify.h"
 #include "libp2p/multistream.h"
 #include "libp2p/noise.h"
+#include "libp2p/rate.h"
 #include "libp2p/sendq.h"
 #include "libp2p/slots.h"
 #include "libp2p/swarm.h"
@@ -164,6 +165,8 @@ struct conn {
     uint64_t rtt_ns;
     uint64_t bytes_in;
     uint64_t bytes_out;
+    struct rate rate_in;
+    struct rate rate_out;
 };
 
 enum stream_kind {
@@ -285,7 +288,9 @@ struct swarm {
     struct timerq timers;
     struct guard guard;
     struct backoff backoff;
-    struct swarm_counts totals;     /* only those that grow */
+    struct swarm_counts totals; /* only those that grow */
+    struct rate rate_in;
+    struct rate rate_out;
     struct buf *spares[SPARES_MAX]; /* see output_buf() */
 };
 
