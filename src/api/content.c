@@ -207,14 +207,14 @@ static void apply_range(struct content *c)
 static void on_probed(struct content *c)
 {
     const char *if_range = header(c, "If-Range");
-    char text[CID_TEXT_MAX];
+    char cid[CID_TEXT_MAX];
 
-    (void)cid_format(&c->cid, text);
-    if (etag_is_listed(header(c, "If-None-Match"), text)) {
+    (void)cid_format(&c->cid, cid);
+    if (etag_is_listed(header(c, "If-None-Match"), cid)) {
         reply_unchanged(c);
         return;
     }
-    if (if_range != NULL && !etag_is(if_range, text))
+    if (if_range != NULL && !etag_is(if_range, cid))
         c->range.kind = RANGE_WHOLE;
     c->is_probe = false;
     apply_range(c);

@@ -370,6 +370,22 @@ static enum err check_arguments(struct cli *cli, bool *ret_stdin)
     return OK;
 }
 
+/* What helps here is not what helps elsewhere. */
+static int failed(struct cli *cli, enum err err)
+{
+    const char *hint = NULL;
+
+    if (!client_is_local(cli->client))
+        return call_exit(cli, err);
+    if (strcmp(cli->error.code, "NOT_A_FILE") == 0)
+        hint = "Only files, folders and symlinks can be added: leave it out.";
+    else if (strcmp(cli->error.code, "EXISTS") == 0)
+        hint = "Rename one of them, or add them one by one.";
+    if (hint != NULL)
+        cli_error_hint(&cli->error, hint);
+    return call_exit(cli, err);
+}
+
 int cmd_add(struct cli *cli)
 {
     struct adding a = {.only_hash = cli_flag(cli, "only-hash"),
@@ -385,7 +401,7 @@ int cmd_add(struct cli *cli)
     cli->kept = "Whole files that were added stay until the next gc, or with "
                 "copies being made for good; the same command again goes on "
                 "from there.";
-    err = call_open(cli, CALL_MAY_CREATE);
+    err = call_open(cli, a.only_hash ? CALL_STORES_NOTHING : CALL_MAY_CREATE);
     if (err != OK) {
         json_decref(settings);
         return call_exit(cli, err);
@@ -397,7 +413,7 @@ int cmd_add(struct cli *cli)
     else
         err = add_files(cli, &a, settings);
     if (err != OK)
-        return call_exit(cli, err);
+        return failed(cli, err);
     if (a.quieter) {
         output_escaped(a.root);
         output_text("\n");

@@ -6,6 +6,7 @@
 #include "app/answer.h"
 #include "app/call.h"
 #include "app/cli.h"
+#include "app/client.h"
 #include "app/commands.h"
 #include "app/content_path.h"
 #include "app/file_out.h"
@@ -100,8 +101,13 @@ int cmd_ipns_publish(struct cli *cli)
 static enum err own_name(struct cli *cli, struct strbuf *out)
 {
     json_t *answer = NULL;
-    enum err err = call_json(cli, "GET", "/api/v1/node", NULL, &answer);
 
+    if (client_has_lone(cli->client)) { /* its key lives as long as we do */
+        cli_error_set(&cli->error, ERROR_NO_FOLDER, NULL);
+        cli_error_hint(&cli->error, "Name what is to be resolved.");
+        return E_NOTFOUND;
+    }
+    enum err err = call_json(cli, "GET", "/api/v1/node", NULL, &answer);
     if (err == OK)
         strbuf_str(out, answer_text(answer, "peer_id"));
     json_decref(answer);

@@ -76,6 +76,7 @@ bool folder_has_lock(const char *path)
 enum err folder_make(const char *path, struct cli_error *ret_error)
 {
     char *copy = mem_strdup(path);
+    struct stat st;
     int result = 0;
 
     for (char *p = copy + 1; *p != '\0'; p++) {
@@ -88,6 +89,9 @@ enum err folder_make(const char *path, struct cli_error *ret_error)
     result = mkdir(copy, 0700);
     int error = errno;
     mem_free(copy);
+    if (result != 0 && error == EEXIST && stat(path, &st) == 0 &&
+        !S_ISDIR(st.st_mode))
+        error = ENOTDIR;
     if (result == 0 || error == EEXIST)
         return OK;
     bool full = error == ENOSPC || error == EDQUOT;

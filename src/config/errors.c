@@ -352,7 +352,7 @@ enum error_id error_of_err(enum err err)
     case E_TIMEOUT:
         return ERROR_TIMEOUT;
     case E_REFUSED:
-        return ERROR_FORBIDDEN;
+        return ERROR_PERMISSION;
     case E_CLOSED:
         return ERROR_SHUTTING_DOWN;
     case E_SHORT:

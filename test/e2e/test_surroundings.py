@@ -147,3 +147,49 @@ def switches_take_truths_only(t):
         node.ok("add", option, file)
     equal(node.text("pin", "ls"), "", "pins")
     node.ok("add", "--pin=true", file)
+
+
+@test
+def hashing_leaves_no_trace(t):
+    """add -n makes no data folder, and needs none."""
+    node = t.node(init=False)
+    file = t.write("file", b"content")
+    cid = node.add(file, "-n")
+    check(not node.path.exists(), "-n made a data folder")
+    node.fails(3, "NOT_FOUND", "add", "-n", t.path("absent"))
+    equal(node.run("add", "-Qn", "-", stdin=b"content").text, cid, "of stdin")
+    check(not node.path.exists(), "-n made a data folder")
+    equal(node.add(file), cid, "the CID")
+
+
+@test
+def names_need_a_key(t):
+    """Without a data folder there is no own name to resolve."""
+    node = t.node(init=False)
+    node.fails(3, "NO_FOLDER", "ipns", "resolve")
+
+
+@test
+def no_folder_can_be_there(t):
+    """A data folder that is a file or a device is told as what it is."""
+    node = t.node(init=False)
+    t.write("file", b"content")
+    for path in (t.path("file"), "/dev/null", t.path("file") / "below"):
+        result = node.fails(4, "PERMISSION", "add", t.path("file"),
+                            "--path", path)
+        check("made a new" not in result.err, result)
+        check("token" not in result.err, result)
+    equal(t.path("file").read_bytes(), b"content", "the file")
+
+
+@test
+def hints_fit_what_was_done(t):
+    """What is wrong with a path to add is told with what helps there."""
+    node = t.node()
+    os.mkfifo(t.path("pipe"))
+    t.write("a/same")
+    t.write("b/same")
+    result = node.fails(1, "NOT_A_FILE", "add", t.path("pipe"))
+    check("xmbl get" not in result.err, result)
+    result = node.fails(4, "EXISTS", "add", "-w", "a/same", "b/same")
+    check("--force" not in result.err, result)
