@@ -39,6 +39,7 @@ struct cli_command {
      * which the caller prints. */
     int (*run)(struct cli *cli);
     const char *arguments; /* "PATH... | -", for the help */
+    const char *choices;   /* "a|b|c": what the first one may be, or NULL */
     size_t args_min;
     size_t args_max;
     const char *summary;              /* one line */

@@ -36,6 +36,7 @@ enum {
     PROMPT_WAIT_S = 1,  /* for a daemon that hangs */
     SIGNAL_BASE = 128,
     PATH_BYTES_MAX = 4096,
+    LINE_BYTES_MAX = 64 * 1024, /* of a script, its end included */
 };
 
 /* A command's process. */
@@ -156,22 +157,24 @@ static bool is_word(const struct shell_words *w, size_t at, const char *word)
     return at < w->count && strcmp(w->at[at], word) == 0;
 }
 
-/* What is wrong with the line itself. */
-static int refuse(const struct cli *cli, enum shell_fault fault)
+/* Something is wrong with the line itself. */
+static int refuse(const struct cli *cli, const char *what, const char *hint)
 {
     struct cli told = {.json = cli->json, .quiet = cli->quiet};
 
-    if (fault == SHELL_UNCLOSED)
-        cli_error_setf(&told.error, ERROR_BAD_USAGE, "a quote is not closed");
-    else
-        cli_error_setf(&told.error, ERROR_BAD_USAGE,
-                       "this shell has no pipes, redirections and variables");
-    cli_error_hint(&told.error,
-                   fault == SHELL_UNCLOSED
-                       ? "Put ' or \" behind the word, or \\ before it."
-                       : "Put such a letter between ' and ', or use `xmbl` "
-                         "from your own shell.");
+    cli_error_setf(&told.error, ERROR_BAD_USAGE, "%s", what);
+    cli_error_hint(&told.error, hint);
     return cli_refuse(&told);
+}
+
+static int refuse_words(const struct cli *cli, enum shell_fault fault)
+{
+    if (fault == SHELL_UNCLOSED)
+        return refuse(cli, "a quote is not closed",
+                      "Put ' or \" behind the word, or \\ before it.");
+    return refuse(cli, "this shell has no pipes, redirections and variables",
+                  "Put such a letter between ' and ', or use `xmbl` from "
+                  "your own shell.");
 }
 
 static enum line_end run_line(const struct cli *cli, const char *line,
@@ -183,7 +186,7 @@ static enum line_end run_line(const struct cli *cli, const char *line,
     size_t first = is_word(&w, 0, "xmbl") ? 1 : 0;
 
     if (fault != SHELL_FINE)
-        *ret_code = refuse(cli, fault);
+        *ret_code = refuse_words(cli, fault);
     else if (is_word(&w, first, "exit") || is_word(&w, first, "quit"))
         end = LINE_EXIT;
     else if (w.count > first)
@@ -219,18 +222,21 @@ static bool is_kept(const char *line)
 
 static int run_script(const struct cli *cli, FILE *in)
 {
-    char *line = NULL;
-    size_t room = 0;
+    char *line = mem_alloc(LINE_BYTES_MAX);
     size_t number = 0;
     int code = EXIT_DONE;
     enum line_end end = LINE_DONE;
 
     while (code == EXIT_DONE && end == LINE_DONE &&
-           getline(&line, &room, in) >= 0) {
+           fgets(line, LINE_BYTES_MAX, in) != NULL) {
         number++;
-        end = run_line(cli, line, false, &code);
+        if (strlen(line) + 1 == LINE_BYTES_MAX)
+            code = refuse(cli, "the line is too long",
+                          "Commands of a line have at most 64 KiB.");
+        else
+            end = run_line(cli, line, false, &code);
     }
-    free(line); /* getline()'s */
+    mem_free(line);
     if (code != EXIT_DONE)
         output_message(cli, "xmbl: stopped at line %zu", number);
     return code;
@@ -329,10 +335,11 @@ static int run_terminal(struct cli *cli)
 
 int cmd_shell(struct cli *cli)
 {
-    /* For --token-file: not to be seen in the words of a process.  Nothing
-     * reads the environment meanwhile. */
+    /* Of --token-file; words of a process are there for all to see.  No other
+     * thread runs, and without it the API refuses. */
     if (cli->token != NULL)
-        (void)setenv("XMBL_TOKEN", cli->token, 1); /* else it is refused */
+        (void)setenv(/* NOLINT(concurrency-mt-unsafe) */
+                     "XMBL_TOKEN", cli->token, 1);
     if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1)
         return run_terminal(cli);
     return run_script(cli, stdin);

@@ -190,6 +190,7 @@ static const struct cli_command table[] = {
      .group = CLI_GROUP_NETWORK,
      .run = cmd_stats,
      .arguments = "[bandwidth|bitswap|store|dht]",
+     .choices = "bandwidth|bitswap|store|dht",
      .args_max = 1,
      .summary = "show what this node has counted",
      .help = "Shows what went over the network, by connection, blocks "

@@ -44,6 +44,7 @@ static const struct cli_command table[] = {
      .group = CLI_GROUP_OTHER,
      .run = cmd_completion,
      .arguments = "bash|zsh|fish",
+     .choices = "bash|zsh|fish",
      .args_min = 1,
      .args_max = 1,
      .summary = "print a script for the Tab key",

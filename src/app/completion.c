@@ -90,9 +90,22 @@ static void put_second_words(struct strbuf *out)
         put_words_of(out, families[i].name);
         put_end(out);
     }
-    put_case(out, "completion", "offers");
-    strbuf_str(out, "bash zsh fish");
-    put_end(out);
+}
+
+/* What the first argument of a command may be. */
+static void put_arguments(struct strbuf *out)
+{
+    const struct cli_command *c = NULL;
+
+    strbuf_str(out, "  [ -n \"$second\" ] || case \"$command\" in\n");
+    for (size_t i = 0; (c = cli_command_at(i)) != NULL; i++) {
+        if (c->choices == NULL)
+            continue;
+        put_case(out, c->name, "offers");
+        put_choices(out, c->choices);
+        put_end(out);
+    }
+    strbuf_str(out, "  esac\n");
 }
 
 static void put_command_options(struct strbuf *out)
@@ -138,8 +151,9 @@ static void put_body(struct strbuf *out)
                     "  if [ -n \"$offers\" ] && [ -n \"$second\" ]; then\n"
                     "    command=\"$first $second\"\n"
                     "    offers=\"\"\n"
-                    "  fi\n"
-                    "  case \"$command\" in\n");
+                    "  fi\n");
+    put_arguments(out);
+    strbuf_str(out, "  case \"$command\" in\n");
     put_command_options(out);
     strbuf_str(out, "  esac\n"
                     "  options=\"$options");
@@ -276,6 +290,13 @@ static void put_fish_commands(struct strbuf *out)
         strbuf_reset(&condition);
         put_condition(&condition, c->name);
         put_fish_options(out, strbuf_cstr(&condition), c->options);
+        if (c->choices != NULL) {
+            strbuf_str(out, "complete -c xmbl -f");
+            strbuf_add(out, strbuf_bytes(&condition));
+            strbuf_str(out, " -a '");
+            put_choices(out, c->choices);
+            strbuf_str(out, "'\n");
+        }
     }
     strbuf_release(&condition);
 }

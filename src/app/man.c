@@ -81,11 +81,11 @@ static void put_names(struct strbuf *out, const struct cli_option *o)
     const struct cli_option *first = o;
 
     do {
-        char letter[] = {'-', o->letter, '\0'};
         strbuf_str(out, o != first ? ", " : "");
         if (o->letter != 0) {
-            put_bold(out, letter);
-            strbuf_str(out, ", ");
+            strbuf_str(out, "\\fB\\-");
+            put_letter(out, o->letter);
+            strbuf_str(out, "\\fR, ");
         }
         strbuf_str(out, "\\fB\\-\\-");
         put_str(out, o->name);
@@ -166,13 +166,19 @@ const char *man_word(size_t index)
     return NULL;
 }
 
+static char upper(char c)
+{
+    bool is_lower = c >= 'a' && c <= 'z';
+
+    return (char)(is_lower ? c - 'a' + 'A' : c);
+}
+
 static void put_title(struct strbuf *out, const char *word, const char *summary)
 {
     strbuf_str(out, ".TH XMBL");
     strbuf_str(out, word != NULL ? "\\-" : "");
     for (const char *at = word; at != NULL && *at != '\0'; at++)
-        put_letter(out,
-                   *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at);
+        put_letter(out, upper(*at));
     strbuf_str(out, " 1 \"\" \"xmbl " XMBL_VERSION "\" \"xmbl\"\n");
     put_section(out, "NAME");
     strbuf_str(out, "xmbl");

@@ -14,6 +14,7 @@ struct context {
     const struct cli_command *command; /* NULL: not known */
     const struct cli_option *option;   /* whose value is at the cursor */
     bool ended;                        /* "--" was there */
+    bool has_argument;                 /* behind the command's name */
 };
 
 static void offer(struct context *c, const char *word, size_t len)
@@ -106,6 +107,7 @@ static void take_argument(struct context *c, const char *word)
     char name[128];
     size_t len = c->first != NULL ? strlen(c->first) : 0;
 
+    c->has_argument = c->command != NULL;
     if (c->first == NULL) {
         c->first = word;
         c->command = cli_command_find(word);
@@ -127,6 +129,13 @@ static void take_word(struct context *c, const char *word)
         take_argument(c, word);
 }
 
+/* Whether the argument of the command is another one. */
+static bool takes_command(const struct cli_command *command)
+{
+    return command != NULL && (strcmp(command->name, "help") == 0 ||
+                               strcmp(command->name, "man") == 0);
+}
+
 static void offer_all(struct context *c)
 {
     bool is_option = c->typed[0] == '-' && !c->ended;
@@ -137,15 +146,12 @@ static void offer_all(struct context *c)
         if (c->command != NULL)
             offer_options(c, c->command->options);
         offer_options(c, cli_globals());
-    } else if (c->first == NULL) {
+    } else if (c->first == NULL || takes_command(c->command)) {
         offer_first_words(c);
     } else if (c->command == NULL) {
         offer_second_words(c);
-    } else if (strcmp(c->command->name, "completion") == 0) {
-        offer_choices(c, c->command->arguments);
-    } else if (strcmp(c->command->name, "help") == 0 ||
-               strcmp(c->command->name, "man") == 0) {
-        offer_first_words(c);
+    } else if (!c->has_argument) {
+        offer_choices(c, c->command->choices);
     }
 }
 

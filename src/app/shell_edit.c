@@ -5,7 +5,6 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 
 enum {
     LINES_KEPT = 1000,
+    LINE_BYTES_MAX = 4096, /* longer ones come back in pieces */
     OFFERS_BYTES_MAX = 64 * 1024,
     FILE_MODE = 0600,
 };
@@ -27,7 +27,8 @@ struct shell_edit {
     const char *prompt;
 };
 
-/* The handler's: set when Ctrl-C was typed at the prompt. */
+/* Ctrl-C was typed at the prompt.  A handler of signals has no other place.
+ * NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables) */
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int number)
@@ -126,13 +127,11 @@ static unsigned char on_tab(EditLine *el, int key)
 static void load_history(struct shell_edit *e)
 {
     FILE *f = fopen(e->path, "re");
-    char *line = NULL;
-    size_t room = 0;
+    char line[LINE_BYTES_MAX];
     HistEvent event;
 
-    while (f != NULL && getline(&line, &room, f) > 0)
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
         (void)history(e->history, &event, H_ENTER, line); /* or not */
-    free(line);                                           /* getline()'s */
     if (f != NULL)
         (void)fclose(f); /* was only read */
 }
@@ -167,9 +166,9 @@ void shell_edit_remember(struct shell_edit *e, const char *line)
     if (fd < 0)
         return; /* then it is known to this shell only */
     ssize_t n = write(fd, line, len);
-    (void)n; /* likewise */
-    if (len == 0 || line[len - 1] != '\n')
+    if (n > 0 && line[n - 1] != '\n')
         n = write(fd, "\n", 1);
+    (void)n;         /* likewise */
     (void)close(fd); /* likewise */
 }
 
@@ -180,7 +179,8 @@ enum err shell_edit_open(const char *path, struct shell_edit **ret_edit)
     struct shell_edit *e = mem_zalloc(1, sizeof(*e));
     HistEvent event;
 
-    (void)setlocale(LC_CTYPE, ""); /* for letters of more than one byte */
+    /* For letters of more than one byte.  No other thread runs. */
+    (void)setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe) */
     e->el = el_init("xmbl", stdin, stdout, stderr);
     e->history = history_init();
     if (e->el == NULL || e->history == NULL) {

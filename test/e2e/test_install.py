@@ -102,3 +102,5 @@ def bash_completes(t):
     check("trace" in offers("peers", ""), offers("peers", ""))
     check({"--copies", "--chunker", "--json"} <= offers("add", "--"), "options")
     equal(offers("add", "--wait", "s"), {"stored", "safe"}, "values")
+    equal(offers("stats", "b"), {"bandwidth", "bitswap"}, "arguments")
+    check("--watch" in offers("stats", "store", "--"), "options behind them")

@@ -124,6 +124,8 @@ def a_script_stops_at_a_failure(t):
         equal((result.code, result.text), (2, ""), result)
         check("[BAD_USAGE]" in result.err, result)
     equal(script(node, "nonsense\n").code, 2, "no such command")
+    equal(script(node, "explain " + "IO " * 30000).code, 2, "a long line")
+    equal(script(node, "explain IO" + " " * 60000).code, 0, "not too long")
     equal(script(node, "version\nexit\nnonsense\n").code, 0, "exit")
     equal(script(node, "").code, 0, "nothing")
     equal(script(node, "version").text[:5], "xmbl ", "no end of line")

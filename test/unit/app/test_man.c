@@ -22,7 +22,9 @@ static const char *escaped(const char *text)
     for (; *text != '\0' && at < sizeof(room) - 3; text++) {
         if (*text == '-' || *text == '\\')
             room[at++] = '\\';
-        room[at++] = *text == '\\' ? 'e' : *text;
+        room[at++] = *text;
+        if (*text == '\\')
+            room[at - 1] = 'e';
     }
     room[at] = '\0';
     return room;
@@ -121,9 +123,11 @@ static void check_page(const char *page)
 
     assert_int_equal(strncmp(page, ".TH XMBL", 8), 0);
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-        at = strstr(at, order[i]);
-        if (at == NULL)
+        const char *found = strstr(at, order[i]);
+        if (found == NULL)
             fail_msg("%s is missing or misplaced: %.100s", order[i], page);
+        else
+            at = found;
     }
     for (at = page; *at != '\0';) {
         size_t len = strcspn(at, "\n");

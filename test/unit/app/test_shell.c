@@ -17,12 +17,12 @@ static const char *split(const char *line)
     static char text[1024];
     struct shell_words w;
     enum shell_fault fault = shell_words_split(&w, line);
+    size_t len = 0;
 
     text[0] = '\0';
     for (size_t i = 0; i < w.count; i++) {
-        assert_true(strlen(text) + strlen(w.at[i]) + 2 < sizeof(text));
-        (void)strcat(text, w.at[i]);
-        (void)strcat(text, "|");
+        assert_true(len + strlen(w.at[i]) + 2 < sizeof(text));
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s|", w.at[i]);
     }
     assert_null(w.at[w.count]);
     shell_words_release(&w);
@@ -93,8 +93,8 @@ static const char *offers(const char *line)
     (void)shell_complete(&out, line);
     (void)snprintf(text, sizeof(text), "%s", strbuf_cstr(&out));
     strbuf_release(&out);
-    for (char *at = text; *at != '\0'; at++)
-        *at = *at == '\n' ? ' ' : *at;
+    for (char *at = strchr(text, '\n'); at != NULL; at = strchr(at, '\n'))
+        *at = ' ';
     return text;
 }
 
@@ -118,6 +118,8 @@ static void tab_offers_what_the_tables_say(void **state)
     assert_string_equal(offers("nonsense --json"), "--json ");
     assert_string_equal(offers("help obj"), "objects ");
     assert_string_equal(offers("completion b"), "bash ");
+    assert_string_equal(offers("stats --watch b"), "bandwidth bitswap ");
+    assert_string_equal(offers("stats store b"), "");
     assert_string_equal(offers("add fil"), "");
     assert_non_null(strstr(offers(""), "add "));
 }
