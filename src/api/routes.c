@@ -119,7 +119,7 @@ static const struct {
     {handle_objects_leave, {"timeout"}},
     {handle_object_get, {"watch", "timeout"}},
     {handle_object_delete, {"local"}},
-    {handle_verify, {"cid"}},
+    {handle_verify, {"cid", "timeout"}},
     {handle_car_export, {"timeout"}},
     {handle_car_import, {"pin"}},
     {handle_connections, {"limit", "after"}},

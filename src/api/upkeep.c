@@ -97,6 +97,7 @@ struct check {
     size_t under_way; /* of these */
     size_t next;      /* index into @bad */
     bool *came;       /* by that index */
+    uint32_t timeout_ms;
 };
 
 static void free_check(struct check *c)
@@ -273,7 +274,7 @@ static void on_flushed(struct store_op *op, enum err err, struct mtime now)
     }
     collect_problems(c);
     collect_quarantined(c);
-    struct fetch_config config = {.timeout_ms = 0};
+    struct fetch_config config = {.timeout_ms = c->timeout_ms};
     c->fetch = fetch_new(c->node, &config);
     c->came = mem_zalloc(json_array_size(c->bad) + 1, sizeof(*c->came));
     fetch_more(c);
@@ -333,7 +334,8 @@ static void cancel_check(struct request *q)
         free_check(c);
 }
 
-static void start_check(struct request *q, bool is_fsck, struct mtime now)
+static void start_check(struct request *q, bool is_fsck, uint32_t timeout_ms,
+                        struct mtime now)
 {
     struct check *c = mem_zalloc(1, sizeof(*c));
     struct store *store = node_store(q->node);
@@ -344,6 +346,7 @@ static void start_check(struct request *q, bool is_fsck, struct mtime now)
     c->q = q;
     c->node = q->node;
     c->is_fsck = is_fsck;
+    c->timeout_ms = timeout_ms;
     c->problems_before = stats.problems;
     c->bad = json_array();
     c->repaired = json_array();
@@ -419,14 +422,19 @@ static void cancel_verify(struct request *q)
 void handle_verify(struct request *q, struct mtime now)
 {
     const char *cid = request_query(q, "cid");
+    bool good = true;
+    uint32_t timeout_ms = request_timeout_ms(q, &good);
 
+    if (!good)
+        return;
     if (cid == NULL) {
-        start_check(q, false, now);
+        start_check(q, false, timeout_ms, now);
         return;
     }
     struct verify *v = mem_zalloc(1, sizeof(*v));
     struct walking_config config = {
         .path = bytes_str(cid),
+        .timeout_ms = timeout_ms,
         .skip_missing = true,
         .on_block = on_block,
         .done = on_walked,
@@ -442,5 +450,5 @@ void handle_verify(struct request *q, struct mtime now)
 
 void handle_fsck(struct request *q, struct mtime now)
 {
-    start_check(q, true, now);
+    start_check(q, true, 0, now);
 }

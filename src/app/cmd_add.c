@@ -323,6 +323,29 @@ static enum err add_files(struct cli *cli, struct adding *a, json_t *settings)
     return err;
 }
 
+/* Where the daemon may not read the files, who may sends them; nothing else
+ * helps, and nothing was added yet. */
+static enum err add_here(struct cli *cli, struct adding *a, json_t *settings)
+{
+    json_t *copy = json_deep_copy(settings);
+    enum err err = add_local(cli, a, settings);
+    struct cli_error first = cli->error;
+    bool one = cli->args_count == 1 || json_object_get(copy, "wrap") == NULL;
+
+    if (err == OK || strcmp(first.code, "PERMISSION") != 0 || !one ||
+        a->root[0] != '\0') {
+        json_decref(copy);
+        return err;
+    }
+    cli->error = (struct cli_error){.code = ""};
+    enum err again = add_files(cli, a, copy);
+    if (again != OK && a->root[0] == '\0') {
+        cli->error = first;
+        return err;
+    }
+    return again;
+}
+
 static void print_summary(struct cli *cli, const struct adding *a)
 {
     if (a->quieter || a->only_hash)
@@ -388,6 +411,9 @@ static int failed(struct cli *cli, enum err err)
 
 int cmd_add(struct cli *cli)
 {
+    static const char kept[] =
+        "Whole files that were added stay until the next gc, or with copies "
+        "being made for good; the same command again goes on from there.";
     struct adding a = {.only_hash = cli_flag(cli, "only-hash"),
                        .quieter = cli_flag(cli, "quieter") && !cli->json};
     bool from_stdin = false;
@@ -398,9 +424,7 @@ int cmd_add(struct cli *cli)
         err = pack_settings(cli, &a, &settings);
     if (err != OK)
         return call_exit(cli, err);
-    cli->kept = "Whole files that were added stay until the next gc, or with "
-                "copies being made for good; the same command again goes on "
-                "from there.";
+    cli->kept = a.only_hash ? "Nothing was stored." : kept;
     err = call_open(cli, a.only_hash ? CALL_STORES_NOTHING : CALL_MAY_CREATE);
     if (err != OK) {
         json_decref(settings);
@@ -409,7 +433,7 @@ int cmd_add(struct cli *cli)
     if (from_stdin)
         err = add_stream(cli, &a, STDIN_FILENO, NULL, settings);
     else if (client_is_local(cli->client))
-        err = add_local(cli, &a, settings);
+        err = add_here(cli, &a, settings);
     else
         err = add_files(cli, &a, settings);
     if (err != OK)

@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/answer.h"
@@ -17,6 +18,8 @@
 #include "config/units.h"
 
 /* `cat` and `get`. */
+
+enum { NS_PER_S = 1000000000 };
 
 static enum err take_size(struct cli *cli, const char *name, struct strbuf *url)
 {
@@ -212,11 +215,38 @@ static enum err save_stream(struct cli *cli, const char *plain, const char *out,
     return err;
 }
 
+static double seconds_since(const struct timespec *began)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* it cannot fail */
+    return (double)(now.tv_sec - began->tv_sec) +
+           (double)(now.tv_nsec - began->tv_nsec) / NS_PER_S;
+}
+
+/* A name that is no UTF-8 is shown with replacement characters. */
+static json_t *text_of_path(const char *path)
+{
+    json_t *text = json_string(path);
+    struct strbuf s;
+
+    if (text != NULL)
+        return text;
+    strbuf_init(&s, PATH_MAX * 4);
+    strbuf_escape(&s, bytes_str(path));
+    text = json_string(strbuf_cstr(&s));
+    strbuf_release(&s);
+    return text;
+}
+
 /* A node that may not write for us sends the bytes of one file. */
 static enum err get_stream(struct cli *cli, const char *plain, const char *out)
 {
     struct saving s = {.file = {.fd = -1}};
+    struct timespec began;
     json_t *stat = NULL;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &began); /* it cannot fail */
     enum err err = stat_of(cli, plain, &stat);
 
     if (err != OK)
@@ -233,14 +263,34 @@ static enum err get_stream(struct cli *cli, const char *plain, const char *out)
     }
     err = save_stream(cli, plain, out, total, &s);
     if (err == OK) {
-        json_t *line =
-            json_pack("{s:s, s:s, s:I}", "cid", answer_text(stat, "cid"),
-                      "path", out, "bytes", (json_int_t)s.bytes);
+        json_t *line = json_pack(
+            "{s:s, s:o, s:I, s:f, s:[]}", "cid", answer_text(stat, "cid"),
+            "path", text_of_path(out), "bytes", (json_int_t)s.bytes, "seconds",
+            seconds_since(&began), "sources");
         print_got(cli, line);
         json_decref(line);
     }
     json_decref(stat);
     return err;
+}
+
+/* Where the daemon may not write, or JSON cannot name what is meant, a file
+ * still comes as bytes. */
+static enum err get_here(struct cli *cli, const char *plain, const char *out)
+{
+    enum err err = get_local(cli, plain, out);
+    struct cli_error first = cli->error;
+
+    if (err == OK || (strcmp(first.code, "PERMISSION") != 0 &&
+                      strcmp(first.code, "BAD_NAME") != 0))
+        return err;
+    cli->error = (struct cli_error){.code = ""};
+    enum err again = get_stream(cli, plain, out);
+    if (again != OK && strcmp(cli->error.code, "NOT_A_FILE") == 0) {
+        cli->error = first;
+        return err;
+    }
+    return again;
 }
 
 /* Without a data folder what came lies beside OUT. */
@@ -276,7 +326,7 @@ int cmd_get(struct cli *cli)
     if (err == OK)
         err = call_open_for(cli, strbuf_cstr(&out));
     if (err == OK && client_is_local(cli->client))
-        err = get_local(cli, strbuf_cstr(&plain), strbuf_cstr(&out));
+        err = get_here(cli, strbuf_cstr(&plain), strbuf_cstr(&out));
     else if (err == OK)
         err = get_stream(cli, strbuf_cstr(&plain), strbuf_cstr(&out));
     if (err == E_CANCELED && cli->client != NULL)

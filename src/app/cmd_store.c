@@ -86,6 +86,7 @@ int cmd_verify(struct cli *cli)
         err = content_path_plain(&cid, cli->args[0]);
         content_path_query(&url, "cid", strbuf_cstr(&cid));
     }
+    content_path_timeout(cli, &url);
     if (err != OK)
         cli_error_set(&cli->error, ERROR_BAD_PATH, cli->args[0]);
     else

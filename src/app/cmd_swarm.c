@@ -59,10 +59,10 @@ int cmd_swarm_peers(struct cli *cli)
     return call_exit(cli, err);
 }
 
-static enum err connect_one(struct cli *cli, const char *address)
+static enum err post_connection(struct cli *cli, const char *address,
+                                json_t **ret_answer)
 {
     json_t *text = json_string(address);
-    json_t *answer = NULL;
 
     if (text == NULL) {
         cli_error_set(&cli->error, ERROR_BAD_ADDRESS, address);
@@ -72,7 +72,14 @@ static enum err connect_one(struct cli *cli, const char *address)
     if (cli->timeout_s > 0)
         (void)json_object_set_new(body, "timeout_s",
                                   json_integer(cli->timeout_s));
-    enum err err = call_json(cli, "POST", "/api/v1/connections", body, &answer);
+    return call_json(cli, "POST", "/api/v1/connections", body, ret_answer);
+}
+
+static enum err connect_one(struct cli *cli, const char *address)
+{
+    json_t *answer = NULL;
+    enum err err = post_connection(cli, address, &answer);
+
     if (err == OK && cli->json) {
         output_json(json_incref(answer));
     } else if (err == OK && !cli->quiet) {
@@ -154,6 +161,12 @@ static enum err on_ping(struct cli *cli, void *ctx, const json_t *line)
     return E_TIMEOUT;
 }
 
+/* A peer that is named by an address is connected to first. */
+static enum err reach(struct cli *cli, const char *peer)
+{
+    return peer_arg(peer) == peer ? OK : post_connection(cli, peer, NULL);
+}
+
 int cmd_ping(struct cli *cli)
 {
     const char *option = cli_value(cli, "count") != NULL ? "count" : "number";
@@ -168,6 +181,8 @@ int cmd_ping(struct cli *cli)
     }
     if (err == OK)
         err = call_open(cli, CALL_NEEDS_DAEMON);
+    if (err == OK)
+        err = reach(cli, cli->args[0]);
     if (err != OK)
         return call_exit(cli, err);
     (void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)count);

@@ -7,11 +7,15 @@ what they print otherwise.
 """
 import json
 import os
+import signal
+import socket
 import subprocess
 
+import processes
 import trees
 from nodes import program
-from xmbltest import check, equal, same_tree, test
+from processes import wait_for
+from xmbltest import Skip, check, equal, same_tree, test
 
 PARTS = (".xmbl-part", ".xmbl-part.d")
 
@@ -193,3 +197,99 @@ def hints_fit_what_was_done(t):
     check("xmbl get" not in result.err, result)
     result = node.fails(4, "EXISTS", "add", "-w", "a/same", "b/same")
     check("--force" not in result.err, result)
+
+
+@test
+def interrupted_hashing_kept_nothing(t):
+    """Ctrl-C during add -n does not say that something was stored."""
+    node = t.node(init=False)
+    os.truncate(t.write("large"), 64 << 30)
+    process = node.begin("add", "-n", "large")
+    wait_for(lambda: processes.cpu_seconds(process.pid) > 0.05, 20, "work")
+    process.signal(signal.SIGINT)
+    result = process.wait(20)
+    equal(result.code, 130, result)
+    check("Nothing was stored" in result.err, result)
+    check("until the next gc" not in result.err, result)
+
+
+@test
+def ping_goes_to_an_address(t):
+    """ping of an address connects; of one where nobody is, says so in time."""
+    one, other = t.nodes("one", "other")
+    one.fails(1, "PEER_UNREACHABLE", "ping", other.peer_id, "-c", "1")
+    last = one.lines("ping", other.address, "-c", "2")[-1]
+    equal((last["sent"], last["received"]), (2, 2), "pings")
+    other.stop()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        one.fails((1, 7), ("PEER_UNREACHABLE", "TIMEOUT"), "ping",
+                  f"/ip4/127.0.0.1/tcp/{port}/p2p/{other.peer_id}",
+                  "--timeout", "1s", timeout=10)
+
+
+@test
+def verify_waits_no_longer_than_told(t):
+    """verify --timeout bounds the wait for peers that have nothing to give."""
+    node, other = t.nodes("node", "other")
+    node.add(t.write("file", os.urandom(100_000)))
+    node.stop()
+    segment = node.segments()[0]
+    data = bytearray(segment.read_bytes())
+    data[50_000] ^= 1
+    segment.write_bytes(data)
+    node.start()
+    node.connect(other)
+    result = node.run("verify", "--timeout", "1s", "--json", timeout=15)
+    check(result.seconds < 10, result)
+    equal(len(result.json_lines()[-1]["bad"]), 1, "bad blocks")
+
+
+@test
+def a_daemon_of_another_user(t):
+    """What the daemon may not read or write, who may sends or receives."""
+    if os.geteuid() != 0:
+        raise Skip("only root may start a daemon of another user")
+    nobody = 65534
+    t.dir.chmod(0o755)
+    t.path("theirs").mkdir()
+    os.chown(t.path("theirs"), nobody, nobody)
+    node = t.node("theirs/node", init=False)
+    other = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}",
+             "--clear-groups", program()]
+    daemon = subprocess.Popen(
+        [*other, "daemon", "--no-bootstrap", "--listen",
+         "/ip4/127.0.0.1/tcp/0"], env=node.env, stdout=subprocess.PIPE)
+    t.defer(daemon.kill)
+    while daemon.stdout.readline() not in (b"ready\n", b""):
+        pass
+    t.path("mine").mkdir(mode=0o700)
+    file = t.write("mine/file", b"content" * 1000)
+    cid = node.add(file)
+    line = node.json("get", cid, "-o", t.path("mine/out"))
+    equal(set(line), {"cid", "path", "bytes", "seconds", "sources"}, "fields")
+    equal(t.path("mine/out").read_bytes(), b"content" * 1000, "the file")
+    check(not t.path("mine/out.xmbl-part").exists(), "a part is left")
+    # A folder is not sent so far: the first reason is told.
+    node.fails(4, "PERMISSION", "add", t.path("mine"))
+    node.fails(4, "PERMISSION", "get", node.add(file, "-w"),
+               "-o", t.path("mine/folder"))
+
+
+@test
+def names_that_are_no_utf8(t):
+    """A file whose name is no UTF-8 is fetched by that name."""
+    node = t.node()
+    name = os.fsdecode(b"odd\xff\xfe")
+    trees.write_tree(t.path("tree"), {os.fsencode(name): b"content"})
+    root = node.add("tree")
+    for start in (False, True):
+        if start:
+            node.start()
+        path = f"{root}/{name}"
+        equal(node.ok("cat", path).out, b"content", "cat")
+        for words in ([], ["-o", name + "2"], ["--json", "-o", "3" + name]):
+            node.ok("get", path, "--force", *words)
+        for out in (name, name + "2", "3" + name):
+            equal((t.dir / out).read_bytes(), b"content", ascii(out))
+            (t.dir / out).unlink()
