@@ -333,14 +333,6 @@ enum err discovery_unban(struct discovery *d, const struct ban_target *target,
     return err;
 }
 
-void discovery_protect(struct discovery *d, const struct peer_id *peer,
-                       bool protect)
-{
-    struct link *l = discovery_link(d, peer);
-    if (l != NULL)
-        l->protect = protect;
-}
-
 /* Quality. ----------------------------------------------------------------- */
 
 static void ban_attacker(struct discovery *d, const struct peer_id *peer,

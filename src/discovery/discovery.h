@@ -162,10 +162,6 @@ MUST_USE enum err discovery_unban(struct discovery *d,
                                   const struct ban_target *target,
                                   struct mtime now);
 
-/** discovery_protect - @peer is not trimmed, as holders of our objects are. */
-void discovery_protect(struct discovery *d, const struct peer_id *peer,
-                       bool protect);
-
 /* What happens. ------------------------------------------------------------ */
 
 /**

@@ -257,7 +257,7 @@ static void link_on_time(struct discovery *d, struct link *l, struct mtime now)
     if (mtime_reached(now, l->leave_at)) {
         l->leave_at = MTIME_NEVER;
         /* One that a user, or a place to fill, has found use for stays. */
-        if (l->feeler && !l->protect)
+        if (l->feeler)
             discovery_disconnect(d, l, DISCOVERY_WHY_FEELER);
         return;
     }

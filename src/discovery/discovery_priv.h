@@ -37,7 +37,6 @@ struct link {
     bool passing; /* we dialled it for one question, no more */
     bool waits;   /* somebody here waits for what it was asked for */
     bool closing;
-    bool protect;
     enum member member;
     struct mtime since;
     struct mtime used_at;  /* something passed on its streams last */

@@ -4,8 +4,8 @@
  * Letting go of links.
  *
  * A link is *kept* when we chose it: outbound and ours up to the target, a
- * manual peer's, an anchor's, a protected one.  These are never let go for
- * others.  Of the rest each kind has its share of conns_high:
+ * manual peer's, an anchor's.  These are never let go for others.  Of the rest
+ * each kind has its share of conns_high:
  *
  *   passing   dialled for one question to the DHT: goes when nobody has used it
  *             for a while, or sooner when there are too many
@@ -60,7 +60,7 @@ static struct tally count_links(const struct discovery *d)
 static bool is_kept(const struct discovery *d, const struct link *l)
 {
     const struct book_peer *p = book_find(&d->book, &l->peer);
-    return l->closing || l->protect || l->waits ||
+    return l->closing || l->waits ||
            (discovery_is_outbound(l) && (l->ours || d->keep_outbound)) ||
            (p != NULL && (p->manual || p->anchor));
 }
@@ -194,7 +194,7 @@ static void end_all_passing(struct discovery *d, struct mtime now)
         struct mtime at = mtime_add_ms(l->used_at, DISCOVERY_PASSING_MS);
         if (!mtime_reached(now, at))
             wake_trim(d, mtime_before(at, soonest) ? soonest : at);
-        else if (l->waits || l->protect)
+        else if (l->waits)
             wake_trim(d, mtime_add_ms(now, DISCOVERY_PASSING_MS));
         else
             end_passing(d, l, now);

@@ -109,7 +109,7 @@ static void links_step(struct script *s, uint8_t what, uint8_t n)
 {
     struct peer_id peer = privkey_peer_id(&s->keys[n % PEERS]);
     struct multiaddr addr = addr_of(n);
-    switch (what % 6) {
+    switch (what % 5) {
     case 0:
         discovery_on_connected(s->d, &peer, &addr, n % 2 == 0, s->now);
         break;
@@ -122,11 +122,8 @@ static void links_step(struct script *s, uint8_t what, uint8_t n)
     case 3:
         discovery_on_identified(s->d, &peer, n % 16 != 0, s->now);
         break;
-    case 4:
-        discovery_event(s->d, &peer, (enum quality_kind)(n % 11), n, s->now);
-        break;
     default:
-        discovery_protect(s->d, &peer, n % 2 == 0);
+        discovery_event(s->d, &peer, (enum quality_kind)(n % 11), n, s->now);
         break;
     }
 }

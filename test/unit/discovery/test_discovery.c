@@ -379,11 +379,10 @@ static size_t end_let_go(struct owner *o, enum discovery_why why,
 }
 
 /* Over the limit the newest of the most crowded group go; never those that are
- * protected, manual, or outbound. */
+ * manual or outbound. */
 static void test_trim(void **state)
 {
     struct owner *o = *state;
-    struct peer_id protected_id = id_of(500);
     owner_start(o);
     for (uint32_t n = 0; n < DISCOVERY_OUTBOUND_TARGET; n++)
         owner_connect(o, n, addr_n(n), false);
@@ -391,8 +390,6 @@ static void test_trim(void **state)
         /* One group with half of all, one with one each. */
         owner_connect(o, 500 + n, addr_ip(0x2d000001U + n), true);
         owner_connect(o, 600 + n, addr_n(20 + n), true);
-        if (n == 0)
-            discovery_protect(o->d, &protected_id, true);
     }
     owner_pass(o, MINUTE);
     assert_int_equal(owner_count(o, DISCOVERY_DISCONNECT), 0);
@@ -728,7 +725,6 @@ static void test_nobody(void **state)
     discovery_on_answer(o->d, 5, E_TIMEOUT, BYTES_EMPTY, o->now);
     discovery_on_probed(o->d, 5, OK, &addr, o->now);
     discovery_event(o->d, &id, QUALITY_FAULT, 100, o->now);
-    discovery_protect(o->d, &id, true);
     assert_int_equal(discovery_score(o->d, &id, o->now), QUALITY_NEW);
     struct discovery_candidate c;
     assert_false(discovery_next_candidate(o->d, NULL, o->now, &c));
