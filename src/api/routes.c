@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/request.h"
+#include "base/mem.h"
 #include "base/strbuf.h"
 
 /* "+" is one segment, "*" all that follows, both at the end only. */
@@ -135,6 +136,34 @@ static const struct {
     {handle_ipns_put, {"timeout"}},
 };
 
+/* The rows that leave the data folder as it is.  One that is not here changes
+ * it, as far as anybody knows. */
+static const struct {
+    void (*start)(struct request *q, struct mtime now);
+    enum route_use use;
+} readers[] = {
+    {handle_health, ROUTE_READS},
+    {handle_node, ROUTE_READS},
+    {handle_sign, ROUTE_READS},
+    {handle_stats, ROUTE_READS},
+    {handle_local_get, ROUTE_READS_BLOCKS},
+    {handle_content, ROUTE_READS_BLOCKS},
+    {handle_ls, ROUTE_READS_BLOCKS},
+    {handle_stat, ROUTE_READS_BLOCKS},
+    {handle_blocks_list, ROUTE_READS_BLOCKS},
+    {handle_block_get, ROUTE_READS_BLOCKS},
+    {handle_pins_list, ROUTE_READS_BLOCKS},
+    {handle_pin_get, ROUTE_READS_BLOCKS},
+    {handle_objects_list, ROUTE_READS},
+    {handle_object_get, ROUTE_READS},
+    {handle_why, ROUTE_READS_BLOCKS},
+    {handle_verify, ROUTE_READS_BLOCKS},
+    {handle_fsck, ROUTE_READS_BLOCKS},
+    {handle_car_export, ROUTE_READS_BLOCKS},
+    {handle_config, ROUTE_READS},
+    {handle_config_schema, ROUTE_READS},
+};
+
 const char *const *route_query(const struct route *route)
 {
     static const char *const none[ROUTE_QUERY_MAX];
@@ -194,4 +223,38 @@ void route_methods(const char *path, struct strbuf *out)
             strbuf_str(out, ", ");
         strbuf_str(out, table[i].method);
     }
+}
+
+/* Names are looked up again when they are old, and then kept. */
+static bool is_name(struct bytes tail)
+{
+    static const char start[] = "ipns/";
+
+    return tail.len >= sizeof(start) - 1 &&
+           memcmp(tail.p, start, sizeof(start) - 1) == 0;
+}
+
+static enum route_use use_of(const char *method, const char *path)
+{
+    const struct route *route;
+    struct bytes tail;
+
+    if (route_find(method, path, &route, &tail) != ROUTE_FOUND)
+        return ROUTE_READS_BLOCKS; /* the answer says that there is none */
+    if (is_name(tail))
+        return ROUTE_WRITES;
+    for (size_t i = 0; i < countof(readers); i++)
+        if (readers[i].start == route->start)
+            return readers[i].use;
+    return ROUTE_WRITES;
+}
+
+enum route_use route_use_of(const char *method, const char *target)
+{
+    char *path = mem_strdup(target);
+
+    path[strcspn(path, "?")] = '\0';
+    enum route_use use = use_of(method, path);
+    mem_free(path);
+    return use;
 }

@@ -17,6 +17,23 @@ enum route_found {
     ROUTE_NO_METHOD, /* 405 */
 };
 
+/** enum route_use - what an answer does with the data folder, from most to
+ * least. */
+enum route_use {
+    ROUTE_WRITES,       /* changes it */
+    ROUTE_READS,        /* others may read at the same time */
+    ROUTE_READS_BLOCKS, /* likewise; it is about blocks and needs no key */
+};
+
+/**
+ * route_use_of - what a request does with the data folder.
+ * @target: as sent, with its query.
+ *
+ * What only reads and wants a block that is not here writes after all, where it
+ * asks peers: node_wants_to_write().
+ */
+enum route_use route_use_of(const char *method, const char *target);
+
 /**
  * route_find - the row for @method and @path.
  * @path: as sent, percent-encoded.

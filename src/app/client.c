@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/routes.h"
 #include "app/cli_error.h"
 #include "app/folder.h"
 #include "app/interrupt.h"
@@ -43,8 +44,13 @@ struct client {
     struct os_env *os;
     struct local_http *local;
     struct served served;
-    struct lone lone; /* its folder, where there is no data folder */
-    char *bootstrap;  /* KEY=VALUE of the command line, or NULL */
+    struct lone lone;   /* its folder, where there is no data folder */
+    char *path;         /* the data folder that we hold, or NULL */
+    struct fslock lock; /* of @path, while no node has it */
+    bool is_held;
+    bool is_writable;   /* @path may be changed */
+    enum route_use use; /* what the node in this process may do */
+    char *bootstrap;    /* KEY=VALUE of the command line, or NULL */
     const char *sets[2];
     struct progress progress; /* that peers are looked for */
 };
@@ -55,6 +61,10 @@ struct call {
     const struct client_request *request;
     unsigned status;
     bool began; /* on_headers was called */
+    bool again; /* a node that only reads cannot answer it */
+    uint64_t handed_bytes;
+    uint64_t skip_bytes; /* handed out by an earlier try */
+    bool broke;          /* this one ends otherwise than that began */
     char type[TYPE_BYTES_MAX];
     enum err err; /* of a callback */
 };
@@ -63,8 +73,11 @@ static enum err begin(struct call *c, unsigned status)
 {
     const struct client_request *r = c->request;
 
+    c->broke = c->broke || (c->began && c->status < 300 && status >= 300);
+    if (c->broke)
+        c->err = E_CLOSED;
     if (c->began)
-        return OK;
+        return c->err;
     c->began = true;
     c->status = status;
     if (r->on_headers == NULL)
@@ -75,7 +88,12 @@ static enum err begin(struct call *c, unsigned status)
 
 static enum err hand_out(struct call *c, struct bytes in)
 {
-    if (c->request->on_body == NULL)
+    size_t skip = c->skip_bytes < in.len ? (size_t)c->skip_bytes : in.len;
+
+    c->skip_bytes -= skip;
+    c->handed_bytes += in.len - skip;
+    in = bytes_sub(in, skip, in.len - skip);
+    if (c->request->on_body == NULL || in.len == 0)
         return OK;
     c->err = c->request->on_body(c->request->ctx, in);
     return c->err;
@@ -180,11 +198,23 @@ static enum err call_daemon(struct call *c, struct cli_error *ret_error)
 
 /* In this process. */
 
+/* Whether the node, which only reads, has met what it may not do. */
+static bool is_stuck(const struct call *c)
+{
+    const struct client *client = c->client;
+
+    return client->use != ROUTE_WRITES && client->is_writable &&
+           node_wants_to_write(client->served.node);
+}
+
 static void local_on_head(void *user, unsigned status, const char *type)
 {
     struct call *c = user;
     size_t len = strlen(type);
 
+    c->again = c->again || is_stuck(c);
+    if (c->again)
+        return;
     if (len < sizeof(c->type))
         memcpy(c->type, type, len + 1);
     (void)begin(c, status); /* its failure is kept in c->err */
@@ -194,6 +224,9 @@ static enum err local_on_body(void *user, struct bytes in)
 {
     struct call *c = user;
 
+    c->again = c->again || is_stuck(c);
+    if (c->again)
+        return E_CANCELED;
     return c->err == OK ? hand_out(c, in) : c->err;
 }
 
@@ -233,24 +266,14 @@ static enum err call_local(struct call *c, struct cli_error *ret_error)
     enum err err = local_http_call(c->client->local, &call);
 
     progress_clear(&c->client->progress);
+    c->again = c->again || is_stuck(c);
+    if (c->again)
+        return OK;
     if (err == OK)
         err = c->err;
     if (err == E_CLOSED && c->err == OK)
         cli_error_setf(ret_error, ERROR_INCOMPLETE,
                        "the answer broke off before its end");
-    return err;
-}
-
-enum err client_call(struct client *client,
-                     const struct client_request *request, unsigned *ret_status,
-                     struct cli_error *ret_error)
-{
-    struct call c = {.client = client, .request = request, .err = OK};
-    enum err err = client->http != NULL ? call_daemon(&c, ret_error)
-                                        : call_local(&c, ret_error);
-
-    if (err == OK)
-        *ret_status = c.status;
     return err;
 }
 
@@ -331,6 +354,7 @@ static enum err serve_self(struct client *c, const char *path,
         .sets = c->sets,
         .passphrase_file = c->config.passphrase_file,
         .visits = c->config.fetches,
+        .use = c->use,
         .checks_reads = c->lone.is_leftover,
         /* To go on later all is needed; what is only read is not. */
         .cache_bytes_max = settings != NULL && c->config.out == NULL
@@ -387,19 +411,19 @@ static enum err ask_folder(struct client *c, const char *path,
     return err == OK || err == E_TIMEOUT ? err : E_AGAIN;
 }
 
-/* Whoever holds the folder is asked; nobody: we hold it and serve ourselves. */
-static enum err open_folder(struct client *c, const char *path,
+/* Whoever holds the folder is asked, where it answers; else the lock is ours,
+ * or it is told whose it is. */
+static enum err hold_folder(struct client *c, bool exclusive,
                             struct cli_error *ret_error)
 {
-    char *lock_path = path_join(path, "lock");
-    char *socket = path_join(path, "api.sock");
-    struct fslock lock;
+    char *lock = path_join(c->path, "lock");
+    char *socket = path_join(c->path, "api.sock");
     uint32_t pid = 0;
     enum err err = E_AGAIN;
 
     uint64_t until_ms = clock_ms() + LOCK_WAIT_MS;
     while (err == E_AGAIN && clock_ms() < until_ms) {
-        err = fslock_open(lock_path, true, 0, &lock, &pid);
+        err = fslock_open(lock, exclusive, 0, &c->lock, NULL);
         if (err != E_AGAIN || probe(c, socket))
             break;
         if (interrupt_seen(c->config.cancel_fd))
@@ -407,34 +431,95 @@ static enum err open_folder(struct client *c, const char *path,
         else
             wait_a_little();
     }
-    mem_free(lock_path);
+    if (err == E_AGAIN && c->http == NULL)
+        err = fslock_open(lock, exclusive, 0, &c->lock, &pid);
+    mem_free(lock);
     mem_free(socket);
-    if (c->http != NULL) {
-        c->own_user = true;
+    c->is_held = err == OK;
+    c->own_user = c->http != NULL;
+    if (err == OK || c->http != NULL)
         return OK;
-    }
-    if (err == E_CANCELED) {
+    if (err == E_CANCELED)
         cli_error_set(ret_error, ERROR_CANCELLED, NULL);
+    else if (err == E_AGAIN)
+        folder_fault_held(ret_error, pid, c->path);
+    else if (err == E_REFUSED)
+        cli_error_set(ret_error, ERROR_PERMISSION, c->path);
+    else
+        cli_error_set(ret_error, error_of_err(err), c->path);
+    return err == E_AGAIN ? E_CLOSED : err;
+}
+
+static void let_go(struct client *c)
+{
+    if (c->is_held)
+        fslock_release(&c->lock);
+    c->is_held = false;
+}
+
+/* No daemon has the folder from now on: what the node in this process may do
+ * is decided by what is asked of it, see ready(). */
+static enum err open_folder(struct client *c, const char *path,
+                            struct cli_error *ret_error)
+{
+    c->path = mem_strdup(path);
+    enum err err = hold_folder(c, false, ret_error);
+    if (err != OK || c->http != NULL)
         return err;
-    }
-    if (err == E_AGAIN) {
-        cli_error_setf(ret_error, ERROR_FOLDER_LOCKED,
-                       "the folder is in use by process %u: %s", pid, path);
-        return E_CLOSED;
-    }
-    if (err == OK && c->config.needs_daemon) {
-        fslock_release(&lock);
+    if (c->config.needs_daemon) {
         cli_error_set(ret_error, ERROR_DAEMON_NEEDED, NULL);
         return E_CLOSED;
     }
-    if (err == OK) {
-        err = serve_self(c, path, NULL, &lock, ret_error);
-        if (err != OK)
-            fslock_release(&lock);
+    c->is_writable = folder_is_writable(path);
+    return OK;
+}
+
+static void close_node(struct client *c)
+{
+    if (c->local == NULL)
+        return;
+    /* On a full disk the index waits: the next start reads the blocks. */
+    enum err err = served_close(&c->served);
+    if (err != OK && err != E_NOSPACE)
+        (void)fprintf(stderr,
+                      "xmbl: the end could not be written to the disk\n");
+    local_http_free(c->local);
+    os_env_free(c->os);
+    c->local = NULL;
+    c->os = NULL;
+}
+
+static enum err open_node(struct client *c, enum route_use use,
+                          struct cli_error *ret_error)
+{
+    bool writes = use == ROUTE_WRITES;
+    enum err err = OK;
+
+    close_node(c);
+    if (writes)
+        let_go(c);
+    if (!c->is_held)
+        err = hold_folder(c, writes, ret_error);
+    if (err != OK || c->http != NULL)
         return err;
-    }
-    cli_error_set(ret_error, error_of_err(err), path);
+    c->use = use;
+    err = serve_self(c, c->path, NULL, &c->lock, ret_error);
+    if (err == OK)
+        c->is_held = false; /* it is the node's */
     return err;
+}
+
+/* A daemon, or a node in this process that may do what @use says. */
+static enum err ready(struct client *c, enum route_use use,
+                      struct cli_error *ret_error)
+{
+    if (c->http != NULL || (c->local != NULL && c->use <= use))
+        return OK;
+    enum err err = open_node(c, use, ret_error);
+    if (err != E_AGAIN || use == ROUTE_WRITES || !c->is_writable)
+        return err;
+    *ret_error = (struct cli_error){.code = ""};
+    return open_node(c, ROUTE_WRITES, ret_error);
 }
 
 /* There is no data folder at @path, and none is made. */
@@ -495,6 +580,8 @@ static enum err find_node(struct client *c, struct cli_error *ret_error)
 
 static void release(struct client *c)
 {
+    let_go(c);
+    mem_free(c->path);
     mem_free(c->bootstrap);
     mem_free(c);
 }
@@ -518,6 +605,55 @@ enum err client_open(const struct client_config *config, struct client **ret,
     return OK;
 }
 
+/* Calls. */
+
+/* A node that only reads gave @c up.  A GET has the same answer each time, of
+ * which a part may have been handed out; a POST has told of progress at most;
+ * who was told that it failed is told no more. */
+static void begin_again(struct call *c)
+{
+    bool is_get = strcmp(c->request->method, "GET") == 0;
+
+    assert(c->request->read_body == NULL);
+    c->again = false;
+    c->skip_bytes = is_get ? c->handed_bytes : 0;
+    if (c->began && c->status >= 300)
+        c->skip_bytes = UINT64_MAX;
+    else if (c->skip_bytes == 0)
+        c->began = false;
+}
+
+static enum err call_once(struct call *c, enum route_use use,
+                          struct cli_error *ret_error)
+{
+    enum err err = ready(c->client, use, ret_error);
+
+    if (err != OK)
+        return err;
+    return c->client->http != NULL ? call_daemon(c, ret_error)
+                                   : call_local(c, ret_error);
+}
+
+enum err client_call(struct client *client,
+                     const struct client_request *request, unsigned *ret_status,
+                     struct cli_error *ret_error)
+{
+    struct call c = {.client = client, .request = request, .err = OK};
+    enum err err =
+        call_once(&c, route_use_of(request->method, request->path), ret_error);
+
+    if (err == OK && c.again) {
+        begin_again(&c);
+        err = call_once(&c, ROUTE_WRITES, ret_error);
+    }
+    if (c.broke)
+        cli_error_setf(ret_error, ERROR_INCOMPLETE,
+                       "the answer broke off before its end");
+    if (err == OK)
+        *ret_status = c.status;
+    return err;
+}
+
 bool client_is_local(const struct client *client)
 {
     return client->http == NULL || client->own_user;
@@ -538,15 +674,7 @@ void client_close(struct client *client)
     if (client == NULL)
         return;
     http_client_free(client->http);
-    if (client->local != NULL) {
-        /* On a full disk the index waits: the next start reads the blocks. */
-        enum err err = served_close(&client->served);
-        if (err != OK && err != E_NOSPACE)
-            (void)fprintf(stderr,
-                          "xmbl: the end could not be written to the disk\n");
-        local_http_free(client->local);
-        os_env_free(client->os);
-    }
+    close_node(client);
     lone_close(&client->lone);
     release(client);
 }

@@ -166,8 +166,7 @@ static enum err take_lock(const char *path, struct fslock *ret_lock,
 
     mem_free(file);
     if (err == E_AGAIN)
-        cli_error_setf(ret_error, ERROR_FOLDER_LOCKED,
-                       "the folder is in use by process %u: %s", pid, path);
+        folder_fault_held(ret_error, pid, path);
     else if (err != OK)
         cli_error_set(ret_error, error_of_err(err), path);
     return err;

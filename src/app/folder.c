@@ -73,6 +73,25 @@ bool folder_has_lock(const char *path)
     return has_file(path, "lock");
 }
 
+bool folder_is_writable(const char *path)
+{
+    char *lock = path_join(path, "lock");
+    bool writable = access(path, W_OK) == 0 && access(lock, W_OK) == 0;
+
+    mem_free(lock);
+    return writable;
+}
+
+void folder_fault_held(struct cli_error *e, uint32_t pid, const char *path)
+{
+    if (pid == 0)
+        cli_error_setf(e, ERROR_FOLDER_LOCKED,
+                       "the folder is in use by another process: %.300s", path);
+    else
+        cli_error_setf(e, ERROR_FOLDER_LOCKED,
+                       "the folder is in use by process %u: %.300s", pid, path);
+}
+
 enum err folder_make(const char *path, struct cli_error *ret_error)
 {
     char *copy = mem_strdup(path);
@@ -286,6 +305,8 @@ static void fault_key(struct cli_error *e, enum err err, const char *path)
         cli_error_set(e, ERROR_WRONG_PASSPHRASE, path);
     else if (err == E_CORRUPT || err == E_UNSUPPORTED)
         cli_error_set(e, ERROR_BAD_KEY_FILE, path);
+    else if (err == E_REFUSED)
+        cli_error_set(e, ERROR_PERMISSION, path);
     else
         cli_error_set(e, error_of_err(err), path);
 }

@@ -2,6 +2,7 @@
 #define APP_FOLDER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -31,6 +32,12 @@ bool folder_exists(const char *path);
 /** folder_has_lock - true when there is a lock file in @path: some process has
  * used it, even if it has no key yet. */
 bool folder_has_lock(const char *path);
+
+/** folder_is_writable - true when this process may change what is in @path. */
+bool folder_is_writable(const char *path);
+
+/** folder_fault_held - @e: process @pid, 0 where unknown, holds @path. */
+void folder_fault_held(struct cli_error *e, uint32_t pid, const char *path);
 
 /**
  * folder_make - make the directory @path and those above it, mode 0700.

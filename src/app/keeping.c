@@ -48,8 +48,7 @@ static enum err take_lock(struct cli *cli, struct keeping *k)
         keeping_fault(cli, k, err);
         return err;
     }
-    cli_error_setf(&cli->error, ERROR_FOLDER_LOCKED,
-                   "the folder is in use by process %u: %.300s", pid, k->path);
+    folder_fault_held(&cli->error, pid, k->path);
     return E_CLOSED;
 }
 

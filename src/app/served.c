@@ -106,10 +106,25 @@ static enum err set_name_servers(struct served *s, struct cli_error *ret_error)
     return err;
 }
 
+/* One that passes where nobody asks whose it is. */
+static enum err get_key(struct served *s, const struct served_config *config,
+                        struct privkey *ret_key, struct cli_error *ret_error)
+{
+    if (config->settings != NULL || config->use == ROUTE_READS_BLOCKS) {
+        make_key(s->os, ret_key);
+        return OK;
+    }
+    if (config->use == ROUTE_READS && !folder_exists(s->path)) {
+        cli_error_set(ret_error, ERROR_NO_FOLDER, s->path);
+        return E_AGAIN;
+    }
+    return folder_key(s->os, s->path, config->passphrase_file, ret_key,
+                      ret_error);
+}
+
 static enum err open_node(struct served *s, const struct served_config *config,
                           struct cli_error *ret_error)
 {
-    enum err err = OK;
     struct fault fault;
     struct node_config node = {
         .path = s->path,
@@ -119,19 +134,17 @@ static enum err open_node(struct served *s, const struct served_config *config,
         .may_visit = config->visits,
         .checks_reads = config->checks_reads,
         .cache_bytes_max = config->cache_bytes_max,
+        .only_reads = config->use != ROUTE_WRITES,
     };
     node.log.json =
         config_get_choice(&s->config, CONFIG_LOGGING_FORMAT) == LOG_AS_JSON;
     node.log.level =
         (enum log_level)config_get_choice(&s->config, CONFIG_LOGGING_LEVEL);
-    if (config->settings != NULL)
-        make_key(s->os, &node.key);
-    else
-        err = folder_key(s->os, s->path, config->passphrase_file, &node.key,
-                         ret_error);
+    enum err err = get_key(s, config, &node.key, ret_error);
     if (err != OK)
         return err;
-    err = node_prepare(&s->os->env, s->path, &fault);
+    if (!node.only_reads)
+        err = node_prepare(&s->os->env, s->path, &fault);
     if (err == OK)
         err = node_open(&s->os->env, &node, &s->node, &fault);
     if (err != OK) {

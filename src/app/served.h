@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "api/api.h"
+#include "api/routes.h"
 #include "base/attr.h"
 #include "base/err.h"
 #include "config/config.h"
@@ -49,6 +50,8 @@ struct served_config {
     bool visits;              /* node_config.may_visit */
     bool checks_reads;        /* node_config.checks_reads */
     uint64_t cache_bytes_max; /* likewise */
+    enum route_use use;       /* what the lock allows; without a key where only
+                                 blocks are read */
     /** @shutdown: of POST /node/shutdown; NULL: not possible. */
     void (*shutdown)(void *user);
     void *user;
@@ -60,7 +63,8 @@ struct served_config {
  * @lock: passes on success.
  * @http: where requests come from; NULL: the sockets of the loop.
  *
- * Return: OK; anything else with @ret_error.
+ * Return: OK; anything else with @ret_error: E_AGAIN, for one that only reads,
+ * when somebody who writes has to open the folder first.
  */
 MUST_USE enum err served_open(struct served *s,
                               const struct served_config *config,

@@ -83,6 +83,16 @@ struct kv_opener {
     enum err (*open)(struct kv_opener *o, const char *path,
                      const char *const *tables, size_t count,
                      struct kv **ret_kv);
+
+    /**
+     * @open_shared: as @open, while nobody has it open to write: nothing on
+     * the medium is changed, others may have it open too, and a batch fails
+     * with E_REFUSED.  NULL where there is only one process.
+     * Return: as @open; E_NOTFOUND when @path or one of @tables is not there.
+     */
+    enum err (*open_shared)(struct kv_opener *o, const char *path,
+                            const char *const *tables, size_t count,
+                            struct kv **ret_kv);
 };
 
 #endif /* ENV_KV_H */

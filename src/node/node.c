@@ -167,15 +167,24 @@ static enum err set_index_aside(struct node *n)
     return err;
 }
 
-static enum err open_index(struct node *n)
+static enum err open_kv(struct node *n, const char *name,
+                        const char *const *tables, size_t count,
+                        struct kv **ret_kv)
 {
-    struct kv_opener *opener = n->env->kv;
-    char *path = path_join(n->path, "index");
-    enum err err = opener->open(opener, path, store_index_tables,
-                                STORE_TABLES_COUNT, &n->index);
+    struct kv_opener *o = n->env->kv;
+    char *path = path_join(n->path, name);
+    enum err err = n->only_reads
+                       ? o->open_shared(o, path, tables, count, ret_kv)
+                       : o->open(o, path, tables, count, ret_kv);
 
     mem_free(path);
     return err;
+}
+
+static enum err open_index(struct node *n)
+{
+    return open_kv(n, "index", store_index_tables, STORE_TABLES_COUNT,
+                   &n->index);
 }
 
 static enum err open_blocks(struct node *n, const struct store_config *config)
@@ -193,7 +202,7 @@ static enum err open_blocks(struct node *n, const struct store_config *config)
 static enum err open_store(struct node *n, const struct store_config *config)
 {
     enum err err = open_blocks(n, config);
-    if (err != E_CORRUPT)
+    if (err != E_CORRUPT || n->only_reads)
         return err;
 
     node_log_event(n, LOG_WARNING, "index_damaged", "action",
@@ -242,18 +251,29 @@ void node_settings_changed(struct node *n)
     announce_settings_changed(n->announce, n->env->clock->now(n->env->clock));
 }
 
-static enum err open_all(struct node *n)
+/* What node_prepare() does else. */
+static enum err check_version(struct node *n)
 {
-    struct kv_opener *opener = n->env->kv;
-    struct disk_space space;
-    enum err err = read_space(n, &space);
+    struct disk *disk = n->env->disk;
+    struct disk_file *dir;
+    enum err err = disk->open(disk, NULL, n->path, DISK_READ | DISK_DIR, &dir);
     if (err != OK)
         return err;
 
-    char *path = path_join(n->path, "node.db");
-    err =
-        opener->open(opener, path, state_tables, STATE_TABLES_COUNT, &n->state);
-    mem_free(path);
+    err = read_version(disk, dir);
+    disk->close(disk, dir);
+    return err;
+}
+
+static enum err open_all(struct node *n)
+{
+    struct disk_space space;
+    enum err err = n->only_reads ? check_version(n) : OK;
+    if (err == OK)
+        err = read_space(n, &space);
+    if (err == OK)
+        err =
+            open_kv(n, "node.db", state_tables, STATE_TABLES_COUNT, &n->state);
     if (err != OK)
         return err;
     n->disk_bytes = space.total_bytes;
@@ -265,6 +285,7 @@ static enum err open_all(struct node *n)
     struct store_config config = {
         .limit_bytes = limit_bytes(n),
         .reserve_bytes = reserve_bytes(n),
+        .only_reads = n->only_reads,
     };
     return open_store(n, &config);
 }
@@ -301,6 +322,7 @@ enum err node_open(struct env *env, const struct node_config *config,
     n->cache_bytes_max = config->cache_bytes_max;
     n->may_visit = config->may_visit;
     n->checks_reads = config->checks_reads;
+    n->only_reads = config->only_reads;
     n->path = mem_strdup(config->path);
     n->started = env->clock->now(env->clock);
     list_init(&n->waiters);
@@ -318,7 +340,9 @@ enum err node_open(struct env *env, const struct node_config *config,
             fault_from_err(ret_fault, err, "cannot open the data folder",
                            bytes_str(n->path));
         release(n);
-        return err;
+        /* Who writes makes what is not there, and mends what is damaged. */
+        bool is_mended = err == E_NOTFOUND || err == E_CORRUPT;
+        return config->only_reads && is_mended ? E_AGAIN : err;
     }
     *ret_node = n;
     return OK;
@@ -403,6 +427,7 @@ static void on_store_event(struct node *n, const struct store_event *event,
         wake_waiters(n, now);
         break;
     case STORE_EVENT_QUARANTINED:
+        n->wants_to_write = n->only_reads;
         start_repair(n, &event->hash);
         break;
     case STORE_EVENT_DEGRADED:
@@ -468,6 +493,10 @@ static void on_store_closed(struct store_op *op, enum err err, struct mtime now)
 
     (void)now;
     n->stop_err = err;
+    if (n->only_reads) {
+        n->stop_done(n->stop_user, err);
+        return;
+    }
     /* Batches are written in order: when this empty one is, all are. */
     n->last.done = on_all_written;
     n->state->write(n->state, &n->last);
@@ -589,6 +618,11 @@ const char *node_path(const struct node *n)
 const char *node_version(const struct node *n)
 {
     return n->version;
+}
+
+bool node_wants_to_write(const struct node *n)
+{
+    return n->wants_to_write;
 }
 
 bool node_checks_reads(const struct node *n)

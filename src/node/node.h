@@ -56,6 +56,7 @@ struct node_config {
                                     too: others could write to the folder */
     uint64_t cache_bytes_max;    /* what comes from peers is not stored when so
                                     much is; 0: it always is */
+    bool only_reads;             /* nothing in the folder is changed */
 };
 
 /**
@@ -74,8 +75,12 @@ MUST_USE enum err node_prepare(const struct env *env, const char *path,
  *
  * A damaged index is set aside and built again from the segments.
  *
+ * With only_reads others may read at the same time, and node_prepare() need not
+ * have been called.  Such a node never goes on line.
+ *
  * Return: OK; E_UNSUPPORTED a newer format; E_CORRUPT, E_NOSPACE, E_REFUSED,
- * E_IO.
+ * E_IO; E_AGAIN with only_reads, where something is to be made or mended
+ * before anything can be read.
  */
 MUST_USE enum err node_open(struct env *env, const struct node_config *config,
                             struct node **ret_node, struct fault *ret_fault);
@@ -102,6 +107,11 @@ MUST_USE enum err node_start(struct node *n, struct mtime now,
  * Return: true when there is a network now.
  */
 bool node_reach_out(struct node *n, struct mtime now);
+
+/** node_wants_to_write - it only reads, and what it was asked for wants more:
+ * blocks from peers where it may visit them, or the note that one is damaged.
+ */
+bool node_wants_to_write(const struct node *n);
 
 /** node_is_visitor - it is on line by node_reach_out(). */
 bool node_is_visitor(const struct node *n);

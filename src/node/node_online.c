@@ -159,6 +159,10 @@ bool node_reach_out(struct node *n, struct mtime now)
     if (!n->may_visit || n->stopping || n->network != NULL ||
         !config_get_bool(n->config, CONFIG_NETWORK_ENABLED))
         return false;
+    if (n->only_reads) {
+        n->wants_to_write = true; /* what comes is to be kept */
+        return false;
+    }
     n->is_visitor = true;
     open_network(n, now);
     open_peers(n, now);

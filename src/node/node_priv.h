@@ -60,6 +60,8 @@ struct node {
     bool may_visit;
     bool checks_reads;
     bool is_visitor;
+    bool only_reads;
+    bool wants_to_write;
     struct mtime lonely_until; /* of a visitor */
     bool pumping;
     struct timer again; /* one turn was not enough for the cores */

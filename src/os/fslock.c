@@ -4,13 +4,21 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "os/errno_err.h"
 
-enum { PID_TEXT_MAX = 16, TRY_MS = 20, NS_PER_MS = 1000 * 1000 };
+enum {
+    PID_TEXT_MAX = 16,
+    TRY_MS = 20,
+    NS_PER_MS = 1000 * 1000,
+    LINE_BYTES = 256,
+};
 
 static int open_lock(const char *path, int flags)
 {
@@ -66,6 +74,58 @@ static uint32_t read_pid(int fd)
     return pid > INT32_MAX ? 0 : (uint32_t)pid;
 }
 
+/* True when @line of /proc/locks tells of a flock on @st that is held, not
+ * waited for: "1: FLOCK  ADVISORY  READ 4711 08:02:131077 0 EOF". */
+static bool is_lock_of(const char *line, const struct stat *st,
+                       uint32_t *ret_pid)
+{
+    char kind[LINE_BYTES];
+    unsigned major_no;
+    unsigned minor_no;
+    unsigned long inode;
+    long pid;
+
+    /* A line that is waited for has "->" in the second place. */
+    if (sscanf(line, "%*s %255s %*s %*s %ld %x:%x:%lu", /* NOLINT: kernel's */
+               kind, &pid, &major_no, &minor_no, &inode) != 5 ||
+        strcmp(kind, "FLOCK") != 0 || inode != st->st_ino ||
+        major_no != major(st->st_dev) || minor_no != minor(st->st_dev) ||
+        pid <= 0 || pid > INT32_MAX)
+        return false;
+    *ret_pid = (uint32_t)pid;
+    return true;
+}
+
+/* Pid of one of those that hold @fd; 0: the kernel does not tell, as of a file
+ * system that others see under another number. */
+static uint32_t ask_kernel(int fd)
+{
+    char line[LINE_BYTES];
+    struct stat st;
+    uint32_t pid = 0;
+    FILE *locks = fopen("/proc/locks", "re");
+
+    if (locks == NULL)
+        return 0;
+    if (fstat(fd, &st) == 0)
+        while (fgets(line, sizeof(line), locks) != NULL)
+            if (is_lock_of(line, &st, &pid))
+                break;
+    (void)fclose(locks); /* it was only read */
+    return pid;
+}
+
+/* Who is in the way.  Who shares the lock leaves no pid in the file: what it
+ * holds then is of one who has ended. */
+static uint32_t find_holder(int fd)
+{
+    uint32_t pid = ask_kernel(fd);
+
+    if (pid != 0 || try_lock(fd, false) == OK)
+        return pid;
+    return read_pid(fd);
+}
+
 /* For people only, so that a full disk is no reason to fail. */
 static void write_pid(int fd)
 {
@@ -79,13 +139,15 @@ static void write_pid(int fd)
 enum err fslock_open(const char *path, bool exclusive, uint32_t timeout_ms,
                      struct fslock *ret_lock, uint32_t *ret_pid)
 {
-    int fd = open_lock(path, O_RDWR | O_CREAT);
+    int fd = open_lock(path, exclusive ? O_RDWR | O_CREAT : O_RDONLY);
 
+    if (fd < 0 && !exclusive && errno == ENOENT)
+        fd = open_lock(path, O_RDWR | O_CREAT);
     if (fd < 0)
         return err_of_errno(errno);
     enum err err = lock_in_time(fd, exclusive, timeout_ms);
     if (err == E_AGAIN && ret_pid != NULL)
-        *ret_pid = read_pid(fd);
+        *ret_pid = find_holder(fd);
     if (err != OK) {
         (void)close(fd); /* nothing was written */
         return err;

@@ -11,7 +11,8 @@
  * fslock - the `lock` file of a data folder, held by flock().
  *
  * The lock is the kernel's and ends with the process; the pid that the file
- * holds is for people only.  Needs no loop.
+ * holds is for people only.  Who shares the lock writes nothing: the file need
+ * only be readable.  Needs no loop.
  */
 struct fslock {
     int fd; /* private: -1 when not held */
@@ -22,7 +23,7 @@ struct fslock {
  * @exclusive: nobody else may hold it; else others may hold it shared.
  * @timeout_ms: how long to try; 0: once.
  * @ret_lock: the lock, until fslock_release() or the end of the process.
- * @ret_pid: of an exclusive holder when E_AGAIN, 0 where unknown; may be NULL.
+ * @ret_pid: of a holder when E_AGAIN, 0 where unknown; may be NULL.
  *
  * Return: OK; E_AGAIN another process holds it; E_NOTFOUND no such folder;
  * E_REFUSED, E_LIMIT, E_NOSPACE, E_IO.

@@ -65,6 +65,7 @@ struct store {
     struct reader readers[READERS];
     struct reader *current;
     bool written; /* in this turn */
+    bool shared;  /* nothing is written; there is no thread */
 
     pthread_t thread;
     sem_t work;
@@ -425,6 +426,12 @@ static void kv_write(struct kv *kv, struct kv_batch *b)
         assert(b->changes[i].key.len > 0);
         assert(b->changes[i].key.len <= KV_KEY_MAX);
     }
+    if (s->shared) {
+        b->err = E_REFUSED;
+        list_add_tail(&s->done, &b->link);
+        (void)uv_async_send(&s->async); /* fails only when closing */
+        return;
+    }
     s->written = true;
     (void)pthread_mutex_lock(&s->mutex);
     list_add_tail(&s->queue, &b->link);
@@ -578,8 +585,9 @@ static enum err open_tables_in(struct store *s, MDB_txn *txn,
 static enum err open_tables(struct store *s, const char *const *tables)
 {
     enum err err = E_NOTFOUND;
+    int passes = s->shared ? 1 : 2;
 
-    for (int create = 0; err == E_NOTFOUND && create < 2; create++) {
+    for (int create = 0; err == E_NOTFOUND && create < passes; create++) {
         MDB_txn *txn;
         int failed = mdb_txn_begin(s->env, NULL, create ? 0 : MDB_RDONLY, &txn);
         if (failed != 0)
@@ -600,19 +608,35 @@ static enum err check_files(const char *path)
 
     if (len < 0 || (size_t)len >= sizeof(file))
         return E_REFUSED;
-    enum err err = lmdb_check(file);
-    return err == E_NOTFOUND ? OK : err;
+    return lmdb_check(file);
+}
+
+/* Who shares it has what keeps writers away, so LMDB's own file of locks, which
+ * has few places and must be writable, is left alone. */
+static enum err open_files(struct store *s, const char *path)
+{
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+    int dead;
+
+    if (s->shared)
+        return err_of_lmdb(
+            mdb_env_open(s->env, path, flags | MDB_RDONLY | MDB_NOLOCK, 0600));
+    int failed = mdb_env_open(s->env, path, flags, 0600);
+    if (failed != 0)
+        return err_of_lmdb(failed);
+    /* A process that was killed may still hold a state; without the check the
+     * file only grows faster. */
+    (void)mdb_reader_check(s->env, &dead);
+    return OK;
 }
 
 static enum err open_env(struct store *s, const char *path,
                          const char *const *tables)
 {
-    int dead;
-
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    if (!s->shared && mkdir(path, 0700) != 0 && errno != EEXIST)
         return err_of_lmdb(errno);
     enum err err = check_files(path);
-    if (err != OK)
+    if (err != OK && (s->shared || err != E_NOTFOUND))
         return err;
     int failed = mdb_env_create(&s->env);
     if (failed != 0)
@@ -621,13 +645,8 @@ static enum err open_env(struct store *s, const char *path,
     (void)mdb_env_set_mapsize(s->env, map_bytes);
     (void)mdb_env_set_maxdbs(s->env, KV_TABLES_MAX + 1);
     (void)mdb_env_set_maxreaders(s->env, READER_SLOTS);
-    failed = mdb_env_open(s->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
-    if (failed != 0)
-        return err_of_lmdb(failed);
-    /* A process that was killed may still hold a state; without the check the
-     * file only grows faster. */
-    (void)mdb_reader_check(s->env, &dead);
-    return open_tables(s, tables);
+    err = open_files(s, path);
+    return err == OK ? open_tables(s, tables) : err;
 }
 
 static void on_async_closed(uv_handle_t *handle)
@@ -658,7 +677,8 @@ static void kv_close(struct kv *kv)
 {
     struct store *s = container_of(kv, struct store, kv);
 
-    stop_writer(s);
+    if (!s->shared)
+        stop_writer(s);
     os_loop_hook_remove(&s->turn);
     release_store(s);
     uv_close((uv_handle_t *)&s->async, on_async_closed);
@@ -688,15 +708,10 @@ static struct store *store_new(struct os_loop *loop, size_t tables_count)
     return s;
 }
 
-static enum err kv_open(struct kv_opener *opener, const char *path,
-                        const char *const *tables, size_t count,
-                        struct kv **ret_kv)
+static enum err open_store(struct store *s, const char *path,
+                           const char *const *tables, struct kv **ret_kv)
 {
-    struct os_kv_opener *o = container_of(opener, struct os_kv_opener, opener);
-
-    assert(count <= KV_TABLES_MAX);
-    struct store *s = store_new(o->loop, count);
-    int failed = uv_async_init(os_loop_uv(o->loop), &s->async, on_async);
+    int failed = uv_async_init(os_loop_uv(s->loop), &s->async, on_async);
     if (failed != 0) {
         release_store(s);
         mem_free(s);
@@ -704,20 +719,43 @@ static enum err kv_open(struct kv_opener *opener, const char *path,
     }
     s->async.data = s;
     enum err err = open_env(s, path, tables);
-    if (err == OK && start_writer(s) != 0)
+    if (err == OK && !s->shared && start_writer(s) != 0)
         err = E_IO;
     if (err != OK) {
         release_store(s);
         uv_close((uv_handle_t *)&s->async, on_async_closed);
         return err;
     }
-    os_loop_hook_add(o->loop, &s->turn, OS_LOOP_FINAL);
+    os_loop_hook_add(s->loop, &s->turn, OS_LOOP_FINAL);
     *ret_kv = &s->kv;
     return OK;
+}
+
+static enum err kv_open(struct kv_opener *opener, const char *path,
+                        const char *const *tables, size_t count,
+                        struct kv **ret_kv)
+{
+    struct os_kv_opener *o = container_of(opener, struct os_kv_opener, opener);
+
+    assert(count <= KV_TABLES_MAX);
+    return open_store(store_new(o->loop, count), path, tables, ret_kv);
+}
+
+static enum err kv_open_shared(struct kv_opener *opener, const char *path,
+                               const char *const *tables, size_t count,
+                               struct kv **ret_kv)
+{
+    struct os_kv_opener *o = container_of(opener, struct os_kv_opener, opener);
+
+    assert(count <= KV_TABLES_MAX);
+    struct store *s = store_new(o->loop, count);
+    s->shared = true;
+    return open_store(s, path, tables, ret_kv);
 }
 
 void os_kv_opener_init(struct os_kv_opener *o, struct os_loop *loop)
 {
     o->opener.open = kv_open;
+    o->opener.open_shared = kv_open_shared;
     o->loop = loop;
 }

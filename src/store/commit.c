@@ -198,6 +198,8 @@ static void make_due(struct store *s)
 {
     struct commit *c = &s->commit;
 
+    assert(!s->config.only_reads);
+
     if (c->due)
         return;
     c->due = true;
@@ -211,6 +213,10 @@ void commit_kick(struct store *s)
 
     if (s->index.busy)
         return;
+    if (s->config.only_reads) {
+        end_idle_flushes(s);
+        return;
+    }
     size_t many = s->totals.rebuilding ? REBUILD_CHANGES : COMMIT_CHANGES;
     if (!c->degraded &&
         (c->bytes_since >= COMMIT_BYTES || s->index.waiting.count >= many))
@@ -253,7 +259,7 @@ void commit_later(struct store *s)
 {
     struct mtime now = s->clock->now(s->clock);
 
-    if (s->commit.armed || s->closed)
+    if (s->commit.armed || s->closed || s->config.only_reads)
         return;
     s->commit.armed = true;
     s->clock->set(s->clock, &s->commit.timer,

@@ -157,6 +157,7 @@ enum err store_gc(struct store *s, struct store_op *op)
     struct sweep *sw = &s->sweep;
 
     assert(!s->closed);
+    assert(!s->config.only_reads);
     if (sw->gc != NULL || sw->phase != SWEEP_NONE)
         return E_AGAIN;
     op->store = s;

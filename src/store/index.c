@@ -53,6 +53,7 @@ void index_release(struct index *ix)
 {
     assert(!ix->busy);
 
+    mem_free(ix->sorted);
     empty(&ix->waiting);
     map_release(&ix->waiting);
     map_release(&ix->committing);
@@ -88,6 +89,7 @@ static struct change *change_for(struct index *ix, uint32_t table,
     struct change *c = mem_alloc(sizeof(*c) + full.len);
     c->key_len = (uint8_t)full.len;
     memcpy(c->key, full.p, full.len);
+    ix->sorted_count = 0;
     map_put(&ix->waiting, &c->node, (struct bytes){c->key, full.len});
     return c;
 }
@@ -112,11 +114,93 @@ void index_remove(struct index *ix, uint32_t table, struct bytes key)
     c->value_len = 0;
 }
 
+/* Walks where nothing is committed. */
+
+static struct bytes key_of(const struct change *c)
+{
+    return (struct bytes){c->key, c->key_len};
+}
+
+/* Moves the one at @at down to its place among those @gap apart. */
+static void sink(struct change **items, size_t at, size_t gap)
+{
+    struct change *c = items[at];
+
+    while (at >= gap && bytes_cmp(key_of(c), key_of(items[at - gap])) < 0) {
+        items[at] = items[at - gap];
+        at -= gap;
+    }
+    items[at] = c;
+}
+
+/* By Shell's method: there are some ten thousand at most, once a start. */
+static void sort(struct change **items, size_t count)
+{
+    for (size_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+        for (size_t i = gap; i < count; i++)
+            sink(items, i, gap);
+}
+
+static void make_sorted(struct index *ix)
+{
+    if (ix->sorted_count == ix->waiting.count)
+        return;
+    mem_free(ix->sorted);
+    ix->sorted = mem_zalloc(ix->waiting.count, sizeof(void *));
+    ix->sorted_count = 0;
+    map_for_each (n, &ix->waiting)
+        ix->sorted[ix->sorted_count++] = change_of(n);
+    sort(ix->sorted, ix->sorted_count);
+}
+
+/* The first that waits behind @full, or at it when @inclusive, in the same
+ * table; NULL: none. */
+static const struct change *next_waiting(struct index *ix, struct bytes full,
+                                         bool inclusive)
+{
+    size_t low = 0;
+    size_t high = ix->sorted_count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int order = bytes_cmp(key_of(ix->sorted[mid]), full);
+        if (order > 0 || (order == 0 && inclusive))
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    if (low == ix->sorted_count || ix->sorted[low]->key[0] != full.p[0])
+        return NULL;
+    return ix->sorted[low];
+}
+
 enum err index_next(struct index *ix, uint32_t table, struct bytes key,
                     bool inclusive, struct bytes *ret_key,
                     struct bytes *ret_value)
 {
-    return ix->kv->next(ix->kv, table, key, inclusive, ret_key, ret_value);
+    uint8_t room[KEY_MAX];
+    struct bytes found;
+    struct bytes value;
+    enum err err = ix->kv->next(ix->kv, table, key, inclusive, &found, &value);
+
+    if ((err == OK || err == E_NOTFOUND) && ix->only_reads) {
+        make_sorted(ix);
+        const struct change *c =
+            next_waiting(ix, full_key(room, table, key), inclusive);
+        struct bytes own = BYTES_EMPTY;
+        if (c != NULL)
+            own = (struct bytes){c->key + 1, (size_t)c->key_len - 1};
+        if (c != NULL && (err != OK || bytes_cmp(own, found) <= 0)) {
+            found = own;
+            value = (struct bytes){c->value, c->value_len};
+            err = OK;
+        }
+    }
+    if (err == OK) {
+        *ret_key = found;
+        *ret_value = value;
+    }
+    return err;
 }
 
 size_t index_pending(const struct index *ix)

@@ -19,8 +19,11 @@
  *    which holds all changes made before it began, and none made later.
  * 2. One commit is under way at most.
  * 3. A commit that fails leaves its changes waiting.
+ * 4. Where nothing is ever committed, a walk meets what waits too.
  */
 enum { INDEX_VALUE_MAX = 104 };
+
+struct change; /* private */
 
 struct index {
     struct kv *kv;
@@ -29,6 +32,9 @@ struct index {
     struct kv_batch batch;
     struct kv_change *changes; /* of @batch */
     bool busy;                 /* a commit is under way */
+    bool only_reads;           /* there are no commits; set by the owner */
+    struct change **sorted;    /* private: @waiting by key, for walks */
+    size_t sorted_count;       /* private: 0: to be made again */
 
     /** @done: a commit ended; set by the owner. */
     void (*done)(struct index *ix, enum err err, struct mtime now);
@@ -52,8 +58,10 @@ void index_put(struct index *ix, uint32_t table, struct bytes key,
 /** index_remove - no value under @key any more. */
 void index_remove(struct index *ix, uint32_t table, struct bytes key);
 
-/** index_next - as kv: the next pair that is committed; look it up by
- * index_get() to see whether it has changed since. */
+/** index_next - as kv: the next pair that is committed, with only_reads also
+ * of what waits; look it up by index_get() to see whether it was changed or
+ * removed since.
+ * Views: until the next call that changes something, or turn. */
 MUST_USE enum err index_next(struct index *ix, uint32_t table, struct bytes key,
                              bool inclusive, struct bytes *ret_key,
                              struct bytes *ret_value);

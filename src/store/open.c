@@ -115,15 +115,17 @@ static enum err replay(struct store *s, struct segment *g, bool newest)
     sc.file = g->file;
     sc.stop_at_gap = newest;
     enum err err = replay_records(s, &sc);
+    bool writes = !s->config.only_reads;
     if (err == OK && sc.stopped) {
-        s->cut_bytes += g->size - sc.pos;
+        s->cut_bytes += writes ? g->size - sc.pos : 0;
         g->size = sc.pos;
-        err = s->disk->truncate(s->disk, g->file, g->size);
+        if (writes)
+            err = s->disk->truncate(s->disk, g->file, g->size);
     }
     s->replayed_bytes += g->size - from;
     scan_release(&sc);
     /* The index is going to say that this is there, so it must be. */
-    if (err == OK)
+    if (err == OK && writes)
         err = s->disk->sync(s->disk, g->file);
     g->changed = true;
     return err;
@@ -151,15 +153,17 @@ static enum err remove_file(struct store *s, struct segment *g)
     s->disk->close(s->disk, g->file);
     if (g->file != NULL)
         s->segs.open_count--;
-    enum err err = s->disk->unlink(s->disk, s->dir, name, false);
-    if (err == E_NOTFOUND)
-        err = OK;
-    if (err == OK)
-        err = s->disk->sync_dir(s->disk, s->dir);
     g->file = NULL;
     g->removed = true;
     g->changed = true;
-    return err;
+    if (s->config.only_reads) {
+        g->size = 0; /* nothing is read from it */
+        return OK;
+    }
+    enum err err = s->disk->unlink(s->disk, s->dir, name, false);
+    if (err == E_NOTFOUND)
+        err = OK;
+    return err == OK ? s->disk->sync_dir(s->disk, s->dir) : err;
 }
 
 static enum err open_file(struct store *s, struct segment *g, bool newest)
@@ -168,7 +172,9 @@ static enum err open_file(struct store *s, struct segment *g, bool newest)
     struct disk_stat st;
 
     segment_name(g->number, name);
-    unsigned flags = newest ? DISK_READ | DISK_WRITE | DISK_STREAM : DISK_READ;
+    unsigned flags = newest && !s->config.only_reads
+                         ? DISK_READ | DISK_WRITE | DISK_STREAM
+                         : DISK_READ;
     enum err err = s->disk->open(s->disk, s->dir, name, flags, &g->file);
     if (err != OK)
         return err;
@@ -206,7 +212,7 @@ static enum err open_segment(struct store *s, struct segment *g, bool newest)
     if (!s->totals.rebuilding)
         err = replay(s, g, newest);
     g->synced = g->size;
-    bool full = g->size >= s->config.segment_bytes;
+    bool full = g->size >= s->config.segment_bytes || s->config.only_reads;
     if (err == OK && newest && !full && !s->totals.rebuilding)
         writer_continue(&s->writer, g);
     if (s->segs.open_count > s->segs.open_max && g->readers == 0) {
@@ -320,7 +326,7 @@ static enum err open_segments(struct store *s)
         s->totals.next_segment = 1;
     /* Who made a file may have been killed before its name was durable, and
      * what is in it counts as stored from now on. */
-    if (err == OK && fresh)
+    if (err == OK && fresh && !s->config.only_reads)
         err = s->disk->sync_dir(s->disk, s->dir);
     return err;
 }
@@ -336,6 +342,8 @@ static enum err open_all(struct store *s, const char *path)
     err = list_files(s);
     if (err == OK)
         err = read_state(s);
+    if (err == OK && s->totals.rebuilding && s->config.only_reads)
+        err = E_AGAIN;
     if (err == OK)
         err = read_rows(s);
     if (err == OK)
@@ -395,6 +403,7 @@ static struct store *new_store(const struct env *env,
     list_init(&s->ended_gets);
     list_init(&s->ended_ops);
     index_init(&s->index, index, seed);
+    s->index.only_reads = config->only_reads;
     writer_init(&s->writer, s, seed);
     commit_init(s);
     collector_init(s);
@@ -432,6 +441,10 @@ enum err store_open(const struct env *env, const char *path,
         return err;
     }
     s->begun = s->segs.count > 0;
+    if (config->only_reads) {
+        *ret_store = s;
+        return OK;
+    }
     if (!s->begun)
         commit_now(s);
     commit_later(s);

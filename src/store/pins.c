@@ -102,6 +102,7 @@ enum err store_pin(struct store *s, struct store_pin_op *op,
                    const struct store_pin *pin)
 {
     assert(!s->closed);
+    assert(!s->config.only_reads);
 
     if (pin->tag.len > STORE_PIN_TAG_MAX || pin->name.len > STORE_PIN_NAME_MAX)
         return E_LIMIT;
@@ -121,6 +122,7 @@ enum err store_unpin(struct store *s, struct store_pin_op *op,
                      const struct store_pin *pin)
 {
     assert(!s->closed);
+    assert(!s->config.only_reads);
 
     struct bytes value;
     if (pin->tag.len > STORE_PIN_TAG_MAX)

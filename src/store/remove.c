@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "store/store.h"
 #include "store/store_priv.h"
 
@@ -7,6 +9,8 @@ enum err store_remove(struct store *s, struct store_op *op,
     struct store_key key = store_key_of(hash);
     struct location at;
     uint32_t refs = 0;
+
+    assert(!s->config.only_reads);
     enum err err = blocks_find(s, &key, &at);
 
     if (err == OK)

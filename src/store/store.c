@@ -259,6 +259,7 @@ enum err store_put(struct store *s, struct store_put_op *op,
                    struct store_lease *lease)
 {
     assert(!s->closed);
+    assert(!s->config.only_reads);
     assert(((flags & STORE_KEEP) != 0) == (lease != NULL));
 
     struct store_key key = store_key_of(&block->cid.hash);

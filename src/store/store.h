@@ -75,6 +75,7 @@ struct store_config {
     uint32_t rewrite_rate;  /* bytes a second of background work; 0: 64 MiB */
     uint32_t files_max;     /* open segments; 0: 128 */
     uint32_t commit_ms;     /* longest wait of an index entry; 0: 2000 */
+    bool only_reads;        /* nothing on disk is changed */
 };
 
 /** struct store_tables - where the store keeps its rows. */
@@ -96,9 +97,14 @@ struct store_tables {
  * @rebuilding until STORE_EVENT_REBUILT, and until then puts get E_AGAIN and
  * nothing is collected.
  *
+ * With only_reads nothing of this is written: what the index does not cover
+ * waits in memory, nothing is counted, and what would change something must not
+ * be called (asserted).  Several processes may have one store open like that.
+ *
  * Return: OK; E_IO, E_REFUSED, E_NOSPACE; E_UNSUPPORTED for a segment or index
  * of a newer format; E_CORRUPT for an index that cannot be read: remove it,
- * open an empty one and call again.
+ * open an empty one and call again; E_AGAIN with only_reads, where the index
+ * was lost: it has to be opened to write first.
  */
 MUST_USE enum err store_open(const struct env *env, const char *path,
                              const struct store_config *config,

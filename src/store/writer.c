@@ -107,6 +107,9 @@ void writer_delete(struct writer *w, const struct store_key *key,
     struct record r = {
         .key = *key, .flags = RECORD_DELETION, .length = RECORD_DELETION_BYTES};
     struct slice none = {.buf = NULL, .bytes = BYTES_EMPTY};
+
+    if (w->store->config.only_reads)
+        return; /* who opens it to write next finds out as we did */
     struct write_record *rec = enqueue(w, WRITE_DELETION, &r, none);
 
     deletion_encode(target, rec->deletion);

@@ -602,6 +602,84 @@ static void test_bad_paths(void **state)
                      E_REFUSED);
 }
 
+/* Readers. */
+
+static enum err try_share(const char *const *names, size_t count,
+                          struct kv **ret_kv)
+{
+    struct kv_opener *o = &t.opener.opener;
+
+    return o->open_shared(o, t.path, names, count, ret_kv);
+}
+
+static void test_shared_by_many(void **state)
+{
+    char locks[OS_TEST_PATH_MAX];
+    struct kv *others[20];
+    struct stat before;
+    struct stat after;
+    struct bytes value;
+    struct bytes key;
+
+    (void)state;
+    put_now(FIRST, "a", "1");
+    put_now(SECOND, "b", "2");
+    close_kv();
+    os_test_path(locks, t.path, "lock.mdb");
+    assert_int_equal(unlink(locks), 0);
+    assert_int_equal(chmod(t.file, 0400), 0);
+    assert_int_equal(chmod(t.path, 0500), 0);
+    assert_int_equal(stat(t.file, &before), 0);
+    for (size_t i = 0; i < countof(others); i++)
+        assert_int_equal(try_share(table_names, TABLES, &others[i]), OK);
+    for (size_t i = 0; i < countof(others); i++) {
+        struct kv *kv = others[i];
+        assert_int_equal(kv->get(kv, FIRST, bytes_str("a"), &value), OK);
+        assert_true(bytes_eq(value, bytes_str("1")));
+        assert_int_equal(kv->next(kv, SECOND, BYTES_EMPTY, true, &key, &value),
+                         OK);
+        assert_true(bytes_eq(key, bytes_str("b")));
+        assert_int_equal(kv->count(kv, FIRST), 1);
+    }
+    /* What is written fails, later, and the others go on. */
+    t.kv = others[0];
+    write_one(0, put(FIRST, "c", "3"));
+    write_one(1, del(FIRST, "a"));
+    assert_int_equal(t.writes[0].done_count, 0);
+    run();
+    assert_int_equal(t.writes[0].err, E_REFUSED);
+    assert_int_equal(t.writes[1].err, E_REFUSED);
+    assert_int_equal(t.writes[0].done_count + t.writes[1].done_count, 2);
+    assert_int_equal(t.kv->get(t.kv, FIRST, bytes_str("a"), &value), OK);
+    for (size_t i = 1; i < countof(others); i++)
+        others[i]->close(others[i]);
+    close_kv();
+    assert_int_equal(stat(t.file, &after), 0);
+    assert_memory_equal(&before.st_mtim, &after.st_mtim,
+                        sizeof(before.st_mtim));
+    assert_int_equal(access(locks, F_OK), -1);
+    assert_int_equal(chmod(t.path, 0700), 0);
+    assert_int_equal(chmod(t.file, 0600), 0);
+    assert_int_equal(try_open(), OK);
+}
+
+static void test_shared_makes_nothing(void **state)
+{
+    static const char *const more[] = {"first", "second", "third"};
+    struct kv *kv = NULL;
+
+    (void)state;
+    close_kv();
+    assert_int_equal(try_share(more, countof(more), &kv), E_NOTFOUND);
+    assert_int_equal(unlink(t.file), 0);
+    assert_int_equal(try_share(table_names, TABLES, &kv), E_NOTFOUND);
+    assert_int_equal(access(t.file, F_OK), -1);
+    os_test_remove(t.path);
+    assert_int_equal(try_share(table_names, TABLES, &kv), E_NOTFOUND);
+    assert_int_equal(access(t.path, F_OK), -1);
+    assert_null(kv);
+}
+
 #define KV_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -624,6 +702,8 @@ int main(void)
         KV_TEST(test_lying_meta_pages),
         KV_TEST(test_other_version),
         KV_TEST(test_bad_paths),
+        KV_TEST(test_shared_by_many),
+        KV_TEST(test_shared_makes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
