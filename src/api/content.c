@@ -6,7 +6,9 @@
 #include "base/mem.h"
 #include "env/clock.h"
 #include "env/env.h"
+#include "node/exchange.h"
 #include "node/export.h"
+#include "node/gateways.h"
 #include "node/node.h"
 #include "node/reading.h"
 
@@ -278,17 +280,30 @@ static void on_progress(struct timer *t, struct mtime now)
     clock->set(clock, t, mtime_add_ms(now, PROGRESS_MS));
 }
 
-static json_t *json_sources(const struct export *e)
+/* The peer's id, or the gateway's URL. */
+static json_t *json_source_name(struct node *n, const struct peer_id *peer)
+{
+    char text[PEER_ID_TEXT_MAX];
+    const struct exchange *x = node_exchange(n);
+    const char *url =
+        x != NULL ? gateways_url(exchange_gateways(x), peer) : NULL;
+
+    if (url != NULL)
+        return json_string(url);
+    (void)peer_id_format(peer, text);
+    return json_string(text);
+}
+
+static json_t *json_sources(struct node *n, const struct export *e)
 {
     struct bs_source sources[SOURCES_MAX];
     size_t count = export_sources(e, sources, SOURCES_MAX);
     json_t *list = json_array();
 
     for (size_t i = 0; i < count && i < SOURCES_MAX; i++) {
-        char peer[PEER_ID_TEXT_MAX];
-        (void)peer_id_format(&sources[i].peer, peer);
+        json_t *peer = json_source_name(n, &sources[i].peer);
         json_array_append_new(list,
-                              json_pack("{s:s,s:I}", "peer", peer, "bytes",
+                              json_pack("{s:o,s:I}", "peer", peer, "bytes",
                                         (json_int_t)sources[i].bytes));
     }
     return list;
@@ -309,7 +324,7 @@ static void on_exported(void *user, enum err err, struct mtime now)
     lines_json(g->q, json_pack("{s:o,s:o,s:I,s:f,s:o}", "cid", json_cid(&p.cid),
                                "path", json_text(bytes_str(g->out)), "bytes",
                                (json_int_t)p.bytes_done, "seconds", seconds,
-                               "sources", json_sources(g->export)));
+                               "sources", json_sources(g->q->node, g->export)));
     lines_end(g->q);
 }
 

@@ -6,7 +6,9 @@
 #include "base/mem.h"
 #include "ipld/block.h"
 #include "node/dht.h"
+#include "node/exchange.h"
 #include "node/fetch.h"
+#include "node/gateways.h"
 #include "node/network.h"
 #include "node/node.h"
 #include "node/peering.h"
@@ -14,8 +16,9 @@
 
 /*
  * The steps, in order: is it here, is anybody connected, who says to have it,
- * can one of them be reached, does a block come.  A step that cannot be tried
- * says so, and the next one is tried all the same where that may help.
+ * can one of them be reached, has a gateway got it, does a block come.  A step
+ * that cannot be tried says so, and the next one is tried all the same where
+ * that may help.
  */
 
 enum {
@@ -45,6 +48,8 @@ struct why {
     size_t at; /* provider being connected to */
     struct peering_probe probe;
     bool probing; /* another node tries to reach the first provider */
+    struct gateways_look look;
+    bool looking; /* gateways are being asked */
     struct fetch *fetch;
     struct fetch_op get;
 };
@@ -89,6 +94,49 @@ static void step_fetch(struct why *w)
     fetch_get(w->fetch, &w->get, &w->want, 0, 0);
 }
 
+/* HTTP gateways. */
+
+static void tell_looked(struct why *w)
+{
+    const struct gateways_look *l = &w->look;
+
+    w->looking = false;
+    (void)steps_counted(&w->s, l->asked, " asked, ");
+    strbuf_u64(&w->s.text, l->have);
+    strbuf_str(&w->s.text, " say to have it");
+    strbuf_str(&w->s.text, l->first != NULL || l->why[0] != '\0' ? ": " : "");
+    strbuf_str(&w->s.text, l->first != NULL ? l->first : l->why);
+    if (l->have > 0)
+        steps_tell(&w->s, "ok", strbuf_cstr(&w->s.text), NULL);
+    else
+        steps_tell(&w->s, "failed", strbuf_cstr(&w->s.text),
+                   "See network.gateways: `xmbl config get network.gateways`.");
+    step_fetch(w);
+}
+
+static void on_looked(struct gateways_look *l, struct mtime now)
+{
+    (void)now;
+    tell_looked(container_of(l, struct why, look));
+}
+
+static void step_gateways(struct why *w)
+{
+    struct gateways *g = exchange_gateways(node_exchange(w->q->node));
+
+    if (gateways_count(g) == 0) {
+        steps_skip(&w->s, "gateways", "none is configured (network.gateways)");
+        step_fetch(w);
+        return;
+    }
+    steps_begin(&w->s, "gateways");
+    w->look.done = on_looked;
+    w->looking = true;
+    gateways_look(g, &w->look, &w->want, w->s.step_ms);
+    if (w->look.asked == 0)
+        tell_looked(w);
+}
+
 /* Reaching one who says to have it. */
 
 static void connect_next(struct why *w, struct mtime now);
@@ -104,7 +152,7 @@ static void on_connected(struct connect_op *op, enum err err, struct mtime now)
         return;
     }
     steps_tell(&w->s, "ok", NULL, NULL);
-    step_fetch(w);
+    step_gateways(w);
 }
 
 static const char off_or_hidden[] =
@@ -114,7 +162,7 @@ static void tell_unreached(struct why *w, const char *words, const char *hint)
 {
     steps_tell(&w->s, "failed", steps_counted(&w->s, w->providers_count, words),
                hint);
-    step_fetch(w);
+    step_gateways(w);
 }
 
 static void on_probed(struct peering_probe *probe, enum err err,
@@ -183,7 +231,7 @@ static void connect_next(struct why *w, struct mtime now)
     }
     if (err == E_EXISTS) {
         steps_tell(&w->s, "ok", "connected already", NULL);
-        step_fetch(w);
+        step_gateways(w);
         return;
     }
     none_reached(w, now);
@@ -193,7 +241,7 @@ static void step_reach(struct why *w, struct mtime now)
 {
     if (w->providers_count == 0) {
         steps_skip(&w->s, "reachable", "nobody is known to have it");
-        step_fetch(w);
+        step_gateways(w);
         return;
     }
     steps_begin(&w->s, "reachable");
@@ -269,6 +317,7 @@ static void step_peers(struct why *w, struct mtime now)
                    "Start it with `xmbl daemon`.");
         steps_skip(&w->s, "announced", NULL);
         steps_skip(&w->s, "reachable", NULL);
+        steps_skip(&w->s, "gateways", NULL);
         steps_skip(&w->s, "fetch", NULL);
         finish(w, false);
         return;
@@ -298,6 +347,7 @@ static void on_scanned(void *user, enum err err, struct mtime now)
         steps_skip(&w->s, "peers", NULL);
         steps_skip(&w->s, "announced", NULL);
         steps_skip(&w->s, "reachable", NULL);
+        steps_skip(&w->s, "gateways", NULL);
         steps_skip(&w->s, "fetch", NULL);
         finish(w, true);
         return;
@@ -327,6 +377,9 @@ static void on_timer(struct timer *t, struct mtime now)
         w->at = w->providers_count;
         steps_more_time(&w->s, now);
         none_reached(w, now);
+    } else if (w->looking) {
+        gateways_look_cancel(&w->look);
+        tell_looked(w);
     } else if (w->probing) {
         peering_probe_cancel(&w->probe);
         on_probed(&w->probe, E_TIMEOUT, PEERS_FAILED, now);
@@ -344,6 +397,7 @@ static void cancel(struct request *q)
         network_connect_cancel(&w->connect);
     if (w->probing)
         peering_probe_cancel(&w->probe);
+    gateways_look_cancel(&w->look);
     fetch_free(w->fetch);
     mem_free(w->providers);
     mem_free(w);

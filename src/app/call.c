@@ -22,7 +22,7 @@ enum {
     ANSWER_MAX = 64 << 20, /* one JSON value, such as a list of all keys */
     LINE_MAX_BYTES = 4 << 20,
     HTTP_FAILED = 400,
-    BOOTSTRAP_BYTES_MAX = 60 * 1024,
+    VALUES_BYTES_MAX = 60 * 1024,
 };
 
 /* One call while it runs; the ctx of the client's callbacks. */
@@ -122,7 +122,8 @@ static void hint_lonely(struct cli *cli)
 {
     if (client_is_lonely(cli->client))
         cli_error_hint(&cli->error, "Name a peer with --bootstrap or "
-                                    "network.bootstrap, or run `xmbl daemon`.");
+                                    "network.bootstrap, a gateway with "
+                                    "--gateway, or run `xmbl daemon`.");
 }
 
 /* What the end of a call means; sets the error that nobody has set yet. */
@@ -176,17 +177,16 @@ static enum err run(struct running *r, const char *method, const char *path,
     return err;
 }
 
-/* The values of --bootstrap, or NULL; given back with mem_free(). */
-static char *join_bootstrap(const struct cli *cli)
+/* The values of @option, or NULL; given back with mem_free(). */
+static char *join_values(const struct cli *cli, const char *option)
 {
     struct strbuf all;
-    const char *addr;
+    const char *value;
 
-    strbuf_init(&all, BOOTSTRAP_BYTES_MAX);
-    for (size_t i = 0; (addr = cli_value_at(cli, "bootstrap", i)) != NULL;
-         i++) {
+    strbuf_init(&all, VALUES_BYTES_MAX);
+    for (size_t i = 0; (value = cli_value_at(cli, option, i)) != NULL; i++) {
         strbuf_str(&all, i > 0 ? "," : "");
-        strbuf_str(&all, addr);
+        strbuf_str(&all, value);
     }
     char *joined = all.len > 0 ? mem_strdup(strbuf_cstr(&all)) : NULL;
     strbuf_release(&all);
@@ -195,7 +195,8 @@ static char *join_bootstrap(const struct cli *cli)
 
 static enum err open_client(struct cli *cli, unsigned needs, const char *out)
 {
-    char *bootstrap = join_bootstrap(cli);
+    char *bootstrap = join_values(cli, "bootstrap");
+    char *gateways = join_values(cli, "gateway");
     struct client_config config = {
         .path = cli->path,
         .api = cli->api,
@@ -209,6 +210,7 @@ static enum err open_client(struct cli *cli, unsigned needs, const char *out)
                         ((needs & CALL_FETCHES) != 0 && cli->path == NULL),
         .out = out,
         .bootstrap = bootstrap,
+        .gateways = gateways,
         .quiet = cli->quiet || cli->json,
         .timeout_s = cli->timeout_s,
     };
@@ -217,6 +219,7 @@ static enum err open_client(struct cli *cli, unsigned needs, const char *out)
     if (err != OK) {
         cli_error_set(&cli->error, error_of_err(err), "signals");
         mem_free(bootstrap);
+        mem_free(gateways);
         return err;
     }
     config.cancel_fd = cli->cancel_fd;
@@ -225,6 +228,7 @@ static enum err open_client(struct cli *cli, unsigned needs, const char *out)
     if (err != OK && !is_answer && cli->error.code[0] == '\0')
         cli_error_set(&cli->error, error_of_err(err), NULL);
     mem_free(bootstrap);
+    mem_free(gateways);
     return err;
 }
 

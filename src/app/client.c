@@ -51,7 +51,8 @@ struct client {
     bool is_writable;   /* @path may be changed */
     enum route_use use; /* what the node in this process may do */
     char *bootstrap;    /* KEY=VALUE of the command line, or NULL */
-    const char *sets[2];
+    char *gateways;     /* likewise */
+    const char *sets[3];
     struct progress progress; /* that peers are looked for */
 };
 
@@ -583,6 +584,7 @@ static void release(struct client *c)
     let_go(c);
     mem_free(c->path);
     mem_free(c->bootstrap);
+    mem_free(c->gateways);
     mem_free(c);
 }
 
@@ -595,7 +597,13 @@ enum err client_open(const struct client_config *config, struct client **ret,
     progress_init(&c->progress, "looking for peers", !config->quiet);
     if (config->bootstrap != NULL)
         c->bootstrap = make_set("network.bootstrap", config->bootstrap);
-    c->sets[0] = c->bootstrap;
+    if (config->gateways != NULL)
+        c->gateways = make_set("network.gateways", config->gateways);
+    size_t count = 0;
+    if (c->bootstrap != NULL)
+        c->sets[count++] = c->bootstrap;
+    if (c->gateways != NULL)
+        c->sets[count++] = c->gateways;
     enum err err = find_node(c, ret_error);
     if (err != OK) {
         release(c);

@@ -34,6 +34,7 @@ struct client_config {
                           was stopped; or NULL */
     const char *bootstrap; /* its bootstrap peers, with commas; NULL: those of
                               the settings */
+    const char *gateways;  /* likewise, the HTTP gateways it asks */
     bool quiet;            /* no messages on stderr but errors */
     uint32_t timeout_s;    /* for waiting on the network; 0: the default */
     /* Readable once the user has pressed Ctrl-C; not read by the client, which

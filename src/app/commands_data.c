@@ -31,11 +31,15 @@ static const struct cli_option add_options[] = {
 static const struct cli_option fetch_options[] = {
     {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
      NULL},
+    {"gateway", 0, "URL", false, "without a daemon, ask this HTTP gateway",
+     NULL},
     {.name = NULL},
 };
 
 static const struct cli_option cat_options[] = {
     {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
+     NULL},
+    {"gateway", 0, "URL", false, "without a daemon, ask this HTTP gateway",
      NULL},
     {"offset", 0, "N", false, "first byte", NULL},
     {"length", 0, "N", false, "number of bytes", NULL},
@@ -44,6 +48,8 @@ static const struct cli_option cat_options[] = {
 
 static const struct cli_option get_options[] = {
     {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
+     NULL},
+    {"gateway", 0, "URL", false, "without a daemon, ask this HTTP gateway",
      NULL},
     {"output", 'o', "OUT", false, "where to (the last part of the path)", NULL},
     {"force", 0, NULL, false, "replace what is there", NULL},

@@ -316,6 +316,8 @@ enum err bs_session_want(struct bs_client *c, struct bs_session *s,
     bsc_now(c, now);
     if (!cid_is_allowed(&want->cid))
         return E_UNSUPPORTED;
+    if (s->began.ns == 0)
+        s->began = c->now;
     if (is_told_by_cid(&want->cid, &data)) {
         answer_at_once(c, s, want, data);
         return OK;
@@ -406,6 +408,24 @@ size_t bs_session_sources(const struct bs_session *s, struct bs_source *dst,
     return count;
 }
 
+bool bs_session_asks_gateway(const struct bs_session *s, uint64_t want_id)
+{
+    struct map_node *node =
+        map_get(&s->interests, (struct bytes){.p = (const uint8_t *)&want_id,
+                                              .len = sizeof(want_id)});
+
+    if (node == NULL)
+        return false;
+    const struct bsc_want *w =
+        container_of(node, struct bsc_interest, node)->want;
+    list_for_each (it, &w->asks) {
+        const struct bsc_ask *a = container_of(it, struct bsc_ask, of_want);
+        if (a->state == BSC_ASK_BLOCK && a->peer->gateway)
+            return true;
+    }
+    return false;
+}
+
 size_t bs_session_left(const struct bs_session *s)
 {
     return s->interests.count;
@@ -428,6 +448,36 @@ static uint32_t free_place(struct bs_client *c)
     return at;
 }
 
+static struct bsc_peer *peer_new(const struct peer_id *id,
+                                 enum bs_version version, struct mtime now)
+{
+    struct bsc_peer *p = mem_zalloc(1, sizeof(*p));
+
+    p->id = *id;
+    p->version = version;
+    p->window_bytes = BS_WINDOW_BYTES_START;
+    p->cancel_at = MTIME_NEVER;
+    p->unasked_at = now;
+    p->noise_at = now;
+    list_init(&p->dirty);
+    list_init(&p->timed);
+    list_init(&p->waiting);
+    list_init(&p->idle);
+    list_init(&p->late);
+    list_init(&p->unsent);
+    list_init(&p->cancels);
+    return p;
+}
+
+static void peer_put(struct bs_client *c, struct bsc_peer *p)
+{
+    p->place = free_place(c);
+    c->places[p->place] = p;
+    map_put(&c->peers, &p->node, peer_id_bytes(&p->id));
+    bsc_missing_wake(c);
+    c->placing = true;
+}
+
 enum err bs_client_peer_added(struct bs_client *c, const struct peer_id *peer,
                               enum bs_version version, struct mtime now)
 {
@@ -440,25 +490,21 @@ enum err bs_client_peer_added(struct bs_client *c, const struct peer_id *peer,
     }
     if (c->peers.count >= c->peers_max)
         return E_LIMIT;
-    p = mem_zalloc(1, sizeof(*p));
-    p->id = *peer;
-    p->version = version;
-    p->place = free_place(c);
-    p->window_bytes = BS_WINDOW_BYTES_START;
-    p->cancel_at = MTIME_NEVER;
-    p->unasked_at = c->now;
-    p->noise_at = c->now;
-    list_init(&p->dirty);
-    list_init(&p->timed);
-    list_init(&p->waiting);
-    list_init(&p->idle);
-    list_init(&p->late);
-    list_init(&p->unsent);
-    list_init(&p->cancels);
-    c->places[p->place] = p;
-    map_put(&c->peers, &p->node, peer_id_bytes(&p->id));
-    bsc_missing_wake(c);
-    c->placing = true;
+    peer_put(c, peer_new(peer, version, c->now));
+    return OK;
+}
+
+enum err bs_client_gateway_added(struct bs_client *c, const struct peer_id *id,
+                                 struct mtime now)
+{
+    bsc_now(c, now);
+    if (bsc_peer(c, id) != NULL)
+        return E_EXISTS;
+    if (c->peers.count >= c->peers_max)
+        return E_LIMIT;
+    struct bsc_peer *p = peer_new(id, BS_1_2_0, c->now);
+    p->gateway = true;
+    peer_put(c, p);
     return OK;
 }
 
@@ -570,17 +616,27 @@ static bool next_queued(struct bs_client *c, struct bs_client_out *ret_out)
     return true;
 }
 
+static bool peer_next(struct bsc_peer *p, struct bs_client_out *ret_out)
+{
+    if (p->faulted)
+        return false;
+    if (p->gateway)
+        return bsc_gateway_send(p, ret_out);
+    struct bs_frame *frame = bsc_peer_send(p);
+    if (frame == NULL)
+        return false;
+    *ret_out = (struct bs_client_out){
+        .kind = BS_CLIENT_SEND, .peer = p->id, .frame = frame};
+    return true;
+}
+
 static bool next_send(struct bs_client *c, struct bs_client_out *ret_out)
 {
     while (!list_empty(&c->dirty)) {
         struct bsc_peer *p =
             container_of(list_first(&c->dirty), struct bsc_peer, dirty);
-        struct bs_frame *frame = p->faulted ? NULL : bsc_peer_send(p);
-        if (frame != NULL) {
-            *ret_out = (struct bs_client_out){
-                .kind = BS_CLIENT_SEND, .peer = p->id, .frame = frame};
+        if (peer_next(p, ret_out))
             return true;
-        }
         list_remove(&p->dirty);
     }
     return false;

@@ -14,7 +14,7 @@
 #include "multiformats/peer_id.h"
 
 /*
- * client - fetches blocks from peers: all sessions of a node.
+ * client - fetches blocks from peers and gateways: all sessions of a node.
  *
  * A protocol core: after every call that changes something the owner drains
  * bs_client_next() and arranges to call bs_client_on_time() at
@@ -39,6 +39,8 @@ enum {
     BS_HASHING_BYTES_MAX = 32 * 1024 * 1024,
     BS_UNASKED_MAX = 16, /* unasked blocks of a peer before it is a fault */
     BS_UNASKED_BYTES_MAX = 16 * 1024 * 1024,
+    BS_GATEWAY_REQUESTS_START = 4, /* under way at one gateway */
+    BS_GATEWAY_REQUESTS_MAX = 16,
 };
 
 /** struct bs_client_config - limits of a client; 0 means the default. */
@@ -75,10 +77,13 @@ struct bs_source {
 enum bs_fault {
     BS_FAULT_UNASKED, /* blocks that we did not ask for, or with wrong bytes */
     BS_FAULT_FLOOD,   /* too much that has no effect */
+    BS_FAULT_LIE,     /* a gateway gave wrong bytes for a block */
 };
 
 enum bs_client_out_kind {
     BS_CLIENT_SEND,    /* write the frame to a stream to the peer */
+    BS_CLIENT_FETCH,   /* request the block of the gateway */
+    BS_CLIENT_UNFETCH, /* end that request, if it is under way */
     BS_CLIENT_HASH,    /* compute a digest, then bs_client_on_hashed() */
     BS_CLIENT_GOT,     /* a want is answered and forgotten */
     BS_CLIENT_MISSING, /* no peer of now has it; it stays wanted */
@@ -88,7 +93,8 @@ enum bs_client_out_kind {
 /** struct bs_client_out - what the owner is to do. */
 struct bs_client_out {
     enum bs_client_out_kind kind;
-    /* SEND, HASH, FAULT, GOT: the peer; len 0 where a CID needed none. */
+    /* SEND, FETCH, UNFETCH, HASH, FAULT, GOT: the peer or gateway; len 0
+     * where a CID needed none. */
     struct peer_id peer;
     struct bs_frame *frame;     /* SEND: belongs to the owner now */
     uint64_t hash_id;           /* HASH */
@@ -96,7 +102,7 @@ struct bs_client_out {
     struct slice data;          /* HASH, GOT: belongs to the owner now */
     struct bs_session *session; /* GOT, MISSING: an open one */
     uint64_t want_id;           /* GOT, MISSING */
-    struct cid cid;             /* GOT, MISSING */
+    struct cid cid;             /* GOT, MISSING, FETCH, UNFETCH */
     enum bs_fault fault;        /* FAULT */
 };
 
@@ -163,6 +169,10 @@ void bs_session_only(struct bs_session *s, const struct peer_id *peer);
 size_t bs_session_sources(const struct bs_session *s, struct bs_source *dst,
                           size_t max);
 
+/** bs_session_asks_gateway - whether a gateway was asked for the block of
+ * @want_id and has not answered yet. */
+bool bs_session_asks_gateway(const struct bs_session *s, uint64_t want_id);
+
 /** bs_session_left - wants that are not answered yet. */
 size_t bs_session_left(const struct bs_session *s);
 
@@ -176,7 +186,34 @@ MUST_USE enum err bs_client_peer_added(struct bs_client *c,
                                        enum bs_version version,
                                        struct mtime now);
 
-/** bs_client_peer_removed - @peer is gone; others are asked for its part. */
+/**
+ * bs_client_gateway_added - @id stands for a gateway: a source that is asked
+ * for one block a request, and that gives it or not.
+ * @id: of no peer.
+ *
+ * It is the last that is asked where nobody is known to have a block; who gave
+ * one is a source as others, by what was measured.
+ *
+ * Return: OK; E_EXISTS; E_LIMIT.
+ */
+MUST_USE enum err bs_client_gateway_added(struct bs_client *c,
+                                          const struct peer_id *id,
+                                          struct mtime now);
+
+/**
+ * bs_client_on_block - a gateway answered BS_CLIENT_FETCH.
+ * @data: the reference passes; wrong bytes are a BS_FAULT_LIE.
+ */
+void bs_client_on_block(struct bs_client *c, const struct peer_id *id,
+                        const struct cid *cid, struct slice data,
+                        struct mtime now);
+
+/** bs_client_on_no_block - the gateway has not got the block. */
+void bs_client_on_no_block(struct bs_client *c, const struct peer_id *id,
+                           const struct cid *cid, struct mtime now);
+
+/** bs_client_peer_removed - @peer, or a gateway, is gone; others are asked for
+ * its part.  No BS_CLIENT_UNFETCH comes. */
 void bs_client_peer_removed(struct bs_client *c, const struct peer_id *peer,
                             struct mtime now);
 

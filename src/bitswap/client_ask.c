@@ -44,9 +44,12 @@ bool bsc_peer_room(const struct bsc_peer *p)
 
 void bsc_peer_full_update(struct bs_client *c, struct bsc_peer *p)
 {
-    uint64_t entries_max =
-        p->delivered < MEASURED_BLOCKS ? BS_WINDOW_ENTRIES_START : LISTED_MAX;
+    bool is_new = p->delivered < MEASURED_BLOCKS;
+    uint64_t entries_max = is_new ? BS_WINDOW_ENTRIES_START : LISTED_MAX;
 
+    if (p->gateway)
+        entries_max =
+            is_new ? BS_GATEWAY_REQUESTS_START : BS_GATEWAY_REQUESTS_MAX;
     if (p->blocks >= entries_max || p->asked_bytes >= p->window_bytes) {
         p->full = true;
         p->measured_full = true;
@@ -366,4 +369,29 @@ struct bs_frame *bsc_peer_send(struct bsc_peer *p)
     if (!list_empty(&p->unsent))
         return send_asks(p);
     return NULL;
+}
+
+bool bsc_gateway_send(struct bsc_peer *p, struct bs_client_out *ret_out)
+{
+    struct bs_client_out out = {.kind = BS_CLIENT_FETCH, .peer = p->id};
+
+    if (p->cancels_count > 0) {
+        struct list *first = list_first(&p->cancels);
+        struct bsc_cancel *cancel =
+            container_of(first, struct bsc_cancel, link);
+        out.kind = BS_CLIENT_UNFETCH;
+        out.cid = cancel->cid;
+        list_remove(first);
+        mem_free(cancel);
+        if (--p->cancels_count == 0)
+            p->cancel_at = MTIME_NEVER;
+        *ret_out = out;
+        return true;
+    }
+    if (list_empty(&p->unsent))
+        return false;
+    struct list *first = list_first(&p->unsent);
+    out.cid = entry_of(container_of(first, struct bsc_ask, unsent)).cid;
+    *ret_out = out;
+    return true;
 }

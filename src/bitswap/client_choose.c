@@ -11,6 +11,11 @@
  * there is none, one peer is asked for the block and some others whether they
  * have it, so that an unknown peer costs no round trip and the next one is
  * known when the first has not got it.
+ *
+ * A gateway is asked for blocks only, since having one costs it as much as
+ * giving it.  One of which nothing is known comes after the peers: when none
+ * is left to ask, when a peer takes long, and now and then beside a good peer
+ * in a session that lasts, to see which one is faster.
  */
 enum {
     NOS_MAX = 16,     /* DONT_HAVEs in a row: no good source any more */
@@ -24,7 +29,11 @@ enum {
     RETRY_MS = 30000,
     TAIL_WANTS_MAX = 256,
     TAIL_TICK_MS = 50,
-    TAIL_PATIENCE_MS = 1000, /* at least, where nobody waits */
+    TAIL_PATIENCE_MS = 1000,    /* at least, where nobody waits */
+    GATEWAY_PATIENCE_MS = 1000, /* before one is asked beside a peer */
+    GATEWAY_TRIAL_MS = 500, /* a session that lasts so long tries one; again at
+                               twice the time */
+    GATEWAY_TRIALS_MAX = 8,
     NS_PER_MS = 1000000,
 };
 
@@ -34,6 +43,7 @@ static const uint64_t rate_default = UINT64_C(4) * 1024 * 1024;
 enum rank {
     RANK_NONE,    /* not to be asked */
     RANK_POOR,    /* only when there is nobody else */
+    RANK_GATEWAY, /* may have it; others go first */
     RANK_UNKNOWN, /* may have it */
     RANK_GOOD,
 };
@@ -60,7 +70,7 @@ static enum rank rank_of(const struct bsc_want *w, const struct bsc_peer *p)
         return RANK_GOOD;
     if (p->version < BS_1_2_0 || source->nos >= NOS_MAX)
         return RANK_POOR;
-    return RANK_UNKNOWN;
+    return p->gateway ? RANK_GATEWAY : RANK_UNKNOWN;
 }
 
 /* When the peer will be done with @bytes more, from now. */
@@ -105,12 +115,27 @@ static struct choice choose(const struct bs_client *c, const struct bsc_want *w)
     return choice;
 }
 
+/* The gateway that would be done first, good or not known. */
+static struct choice choose_gateway(const struct bs_client *c,
+                                    const struct bsc_want *w)
+{
+    struct choice choice = {.peer = NULL};
+
+    for (uint32_t i = 0; i < c->places_count; i++) {
+        if (c->places[i] != NULL && c->places[i]->gateway)
+            consider(&choice, w, c->places[i]);
+    }
+    if (choice.rank < RANK_GATEWAY)
+        choice.peer = NULL;
+    return choice;
+}
+
 bool bsc_other(const struct bs_client *c, const struct bsc_want *w,
                const struct bsc_peer *p)
 {
     for (uint32_t i = 0; i < c->places_count; i++) {
         const struct bsc_peer *other = c->places[i];
-        if (other != NULL && other != p && rank_of(w, other) >= RANK_UNKNOWN)
+        if (other != NULL && other != p && rank_of(w, other) >= RANK_GATEWAY)
             return true;
     }
     return false;
@@ -197,6 +222,23 @@ static void miss(struct bs_client *c, struct bsc_want *w)
     }
 }
 
+/* Ask a gateway too for @w, which a good source was asked for: the longer the
+ * session lasts, the more seldom. */
+static void try_gateway(struct bs_client *c, struct bsc_want *w)
+{
+    struct choice choice = choose_gateway(c, w);
+
+    if (choice.peer == NULL || choice.rank != RANK_GATEWAY)
+        return;
+    struct bsc_source *source = &w->home->sources[choice.peer->place];
+    uint64_t after_ms = (uint64_t)GATEWAY_TRIAL_MS << source->trials;
+    if (source->trials >= GATEWAY_TRIALS_MAX ||
+        mtime_ms_since(w->home->began, c->now) < after_ms)
+        return;
+    source->trials++;
+    bsc_ask_put(c, w, choice.peer, BSC_ASK_BLOCK);
+}
+
 enum placed {
     PLACED,
     HELD, /* until there is room */
@@ -220,6 +262,7 @@ static enum placed place(struct bs_client *c, struct bsc_want *w)
         bsc_ask_put(c, w, choice.peer, BSC_ASK_BLOCK);
         if (s->placed++ % PROBE_TURN == 0)
             bsc_probe(c, w, PROBE_TURN_PEERS);
+        try_gateway(c, w);
         return PLACED;
     }
     if (!w->probing && s->probing >= PROBING_MAX && c->peers.count > 1)
@@ -319,6 +362,19 @@ static struct bsc_ask *block_ask(const struct bsc_want *w)
     return NULL;
 }
 
+/* A stranger is a second source only where one of the two is a gateway. */
+static struct choice choose_second(const struct bs_client *c,
+                                   const struct bsc_want *w,
+                                   const struct bsc_ask *first)
+{
+    struct choice choice = choose(c, w);
+    enum rank least = first->peer->gateway ? RANK_GATEWAY : RANK_GOOD;
+
+    if (choice.peer == NULL || choice.rank < least)
+        choice = choose_gateway(c, w);
+    return choice;
+}
+
 /*
  * Asks a second source when the first takes twice its usual time, or the other
  * would be done in half of what the first still needs.
@@ -326,20 +382,22 @@ static struct bsc_ask *block_ask(const struct bsc_want *w)
 static void double_ask(struct bs_client *c, struct bsc_want *w)
 {
     const struct bsc_ask *a = block_ask(w);
-    struct choice other = choose(c, w);
 
     assert(a != NULL);
-    if (other.peer == NULL || other.rank < RANK_GOOD)
+    struct choice other = choose_second(c, w, a);
+    if (other.peer == NULL)
         return;
     uint64_t usual_ms = 2 * a->peer->latency_ns / NS_PER_MS;
     uint64_t least_ms =
         w->home->class == BS_CLASS_BACKGROUND ? TAIL_PATIENCE_MS : TAIL_TICK_MS;
+    if (other.rank < RANK_GOOD)
+        least_ms = GATEWAY_PATIENCE_MS;
     if (usual_ms < least_ms)
         usual_ms = least_ms;
     bool overdue = mtime_ms_since(a->asked_at, c->now) >= usual_ms;
     bool slower = a->peer->rate > 0 && other.peer->rate > 0 &&
                   eta_ms(a->peer, 0) / 2 > other.eta_ms;
-    if (overdue || slower)
+    if (overdue || (slower && other.rank == RANK_GOOD))
         bsc_ask_put(c, w, other.peer, BSC_ASK_BLOCK);
 }
 

@@ -84,8 +84,9 @@ struct bsc_interest {
 
 /* What a session knows of the peer in one place. */
 struct bsc_source {
-    uint32_t nos; /* DONT_HAVEs since the last good answer */
-    bool good;    /* has some of it */
+    uint32_t nos;   /* DONT_HAVEs since the last good answer */
+    uint8_t trials; /* of a gateway, beside others */
+    bool good;      /* has some of it */
 };
 
 struct bsc_tally {
@@ -105,12 +106,14 @@ struct bs_session {
     uint64_t block_bytes; /* usual size of a block */
     size_t probing;       /* wants asked of peers of which nothing is known */
     uint32_t placed;      /* wants given out, for the turn of a probe */
+    struct mtime began;   /* when it wanted something first; 0: not yet */
 };
 
 struct bsc_peer {
     struct map_node node;
     struct peer_id id;
     enum bs_version version;
+    bool gateway;
     uint32_t place;
     struct list dirty; /* in client->dirty while there is something to send */
     struct list timed; /* in client->timed while it may have a deadline */
@@ -170,6 +173,8 @@ struct bsc_hashing {
     struct bsc_peer *from; /* NULL: gone */
     struct peer_id peer;
     struct bs_prefix prefix;
+    struct cid cid; /* that a gateway was asked for */
+    bool named;     /* it was a gateway */
     struct slice data;
     struct mtime arrived;
 };
@@ -302,6 +307,10 @@ void bsc_peer_dirty(struct bs_client *c, struct bsc_peer *p);
 
 /** bsc_peer_send - next message for @p; NULL when there is none. */
 struct bs_frame *bsc_peer_send(struct bsc_peer *p);
+
+/** bsc_gateway_send - next output for the gateway @p; false when there is
+ * none. */
+bool bsc_gateway_send(struct bsc_peer *p, struct bs_client_out *ret_out);
 
 /** bsc_peer_drop_cancels - forget what was to be said. */
 void bsc_peer_drop_cancels(struct bsc_peer *p);

@@ -9,7 +9,8 @@
  *
  * A block is hashed only if the peer was asked for one with the same prefix,
  * and only as many at a time as it was asked for.  Its name is computed from
- * its bytes: wrong bytes are a block that nobody asked for.
+ * its bytes: wrong bytes are a block that nobody asked for.  A gateway says
+ * which block it sends: there wrong bytes are a lie.
  */
 enum {
     UNASKED_LEAK_S = 10,           /* one unasked block is forgiven */
@@ -81,6 +82,29 @@ static bool is_expected(const struct bsc_peer *p, const struct bs_item *item)
            any_with_prefix(&p->idle, &item->prefix);
 }
 
+/* What @how tells of a block that @p sent: the rest is added. */
+static void hash(struct bs_client *c, struct bsc_peer *p,
+                 struct bsc_hashing how)
+{
+    struct bsc_hashing *h = mem_alloc(sizeof(*h));
+    size_t len = how.data.bytes.len;
+
+    *h = how;
+    h->from = p;
+    h->peer = p->id;
+    h->arrived = c->now;
+    list_add_tail(&c->hashings, &h->link);
+    p->hashing_count++;
+    p->hashing_bytes += len;
+    p->progress_at = c->now;
+    c->stats.hashing_bytes += len;
+    struct bs_client_out *out = bsc_out(c, BS_CLIENT_HASH);
+    out->peer = p->id;
+    out->hash_id = bs_ids_put(&c->ids, h);
+    out->hash_code = h->prefix.hash_code;
+    out->data = slice_ref(&h->data);
+}
+
 static void on_block(struct bs_client *c, struct bsc_peer *p, struct buf *buf,
                      const struct bs_item *item)
 {
@@ -89,22 +113,30 @@ static void on_block(struct bs_client *c, struct bsc_peer *p, struct buf *buf,
             on_unasked(c, p, item->data.len);
         return;
     }
-    struct bsc_hashing *h = mem_alloc(sizeof(*h));
-    *h = (struct bsc_hashing){.from = p,
-                              .peer = p->id,
-                              .prefix = item->prefix,
-                              .data = slice_of(buf, item->data),
-                              .arrived = c->now};
-    list_add_tail(&c->hashings, &h->link);
-    p->hashing_count++;
-    p->hashing_bytes += item->data.len;
-    p->progress_at = c->now;
-    c->stats.hashing_bytes += item->data.len;
-    struct bs_client_out *out = bsc_out(c, BS_CLIENT_HASH);
-    out->peer = p->id;
-    out->hash_id = bs_ids_put(&c->ids, h);
-    out->hash_code = item->prefix.hash_code;
-    out->data = slice_ref(&h->data);
+    hash(c, p,
+         (struct bsc_hashing){.prefix = item->prefix,
+                              .data = slice_of(buf, item->data)});
+}
+
+void bs_client_on_block(struct bs_client *c, const struct peer_id *id,
+                        const struct cid *cid, struct slice data,
+                        struct mtime now)
+{
+    struct bsc_peer *p = bsc_peer(c, id);
+    struct bsc_want *w = bsc_want_find(c, cid);
+
+    bsc_now(c, now);
+    if (p == NULL || p->faulted || w == NULL || bsc_ask_find(w, p) == NULL) {
+        slice_release(&data);
+        return;
+    }
+    assert(p->gateway);
+    p->bytes_at = c->now;
+    hash(c, p,
+         (struct bsc_hashing){.prefix = bs_prefix_of(cid),
+                              .cid = *cid,
+                              .named = true,
+                              .data = data});
 }
 
 static void on_noise(struct bs_client *c, struct bsc_peer *p)
@@ -146,11 +178,28 @@ static void on_dont_have(struct bs_client *c, struct bsc_ask *a)
     if (++source->nos >= NOS_MAX)
         bsc_good_set(w->home, p, false);
     bool was_have = a->state == BSC_ASK_HAVE;
-    bsc_ask_set(c, a, BSC_ASK_IDLE);
+    if (p->gateway)
+        bsc_ask_free(c, a, false); /* it remembers no wants */
+    else
+        bsc_ask_set(c, a, BSC_ASK_IDLE);
     if (w->blocks == 0)
         bsc_queue(c, w);
     else if (was_have && w->probing)
         bsc_probe(c, w, 1);
+}
+
+void bs_client_on_no_block(struct bs_client *c, const struct peer_id *id,
+                           const struct cid *cid, struct mtime now)
+{
+    struct bsc_peer *p = bsc_peer(c, id);
+    struct bsc_want *w = bsc_want_find(c, cid);
+    struct bsc_ask *a = p != NULL && w != NULL ? bsc_ask_find(w, p) : NULL;
+
+    bsc_now(c, now);
+    if (a == NULL || a->state != BSC_ASK_BLOCK)
+        return;
+    p->progress_at = c->now;
+    on_dont_have(c, a);
 }
 
 static void on_presence(struct bs_client *c, struct bsc_peer *p,
@@ -274,13 +323,19 @@ static void on_digest(struct bs_client *c, const struct bsc_hashing *h,
     struct bsc_want *w = NULL;
     struct bsc_peer *p = h->from;
 
-    if (bs_prefix_cid(&h->prefix, digest, &cid) == OK)
+    bool is_cid = bs_prefix_cid(&h->prefix, digest, &cid) == OK;
+    if (h->named && (!is_cid || !cid_eq(&cid, &h->cid))) {
+        if (p != NULL)
+            bsc_fault(c, p, BS_FAULT_LIE);
+        return;
+    }
+    if (is_cid)
         w = bsc_want_find(c, &cid);
     if (w != NULL) {
         finish(c, w, h);
         return;
     }
-    if (p == NULL || is_duplicate(c, p))
+    if (p == NULL || h->named || is_duplicate(c, p))
         return;
     bsc_peer_suspect(c, p);
     on_unasked(c, p, h->data.bytes.len);

@@ -15,10 +15,13 @@ enum {
     STALL_MIN_MS = 2000,
     STALL_MAX_MS = 30000, /* also for bytes that never become a block */
     STALL_LATENCIES = 4,
+    GATEWAY_FIRST_MS = 30000, /* it may have to find the block itself */
+    GATEWAY_MIN_MS = 10000,
     PAUSE_MS = 6000,
     PAUSE_SHIFT_MAX = 4,
     REPEAT_MS = 6000,
     REPEATS_MAX = 2,
+    GATEWAY_LATE_MS = 15000, /* of a request that later ones overtook */
     DELIVERED_MAX = 1000,
     SAMPLE_MS = 20,
     SAMPLE_BYTES = 1024 * 1024,
@@ -109,12 +112,13 @@ void bsc_measure(struct bs_client *c, struct bsc_peer *p, uint32_t bytes,
 
 static struct mtime stall_at(const struct bsc_peer *p)
 {
-    uint64_t ms = STALL_FIRST_MS;
+    uint64_t ms = p->gateway ? GATEWAY_FIRST_MS : STALL_FIRST_MS;
+    uint64_t min_ms = p->gateway ? GATEWAY_MIN_MS : STALL_MIN_MS;
 
     if (!bsc_peer_waits(p) || p->hashing_count > 0)
         return MTIME_NEVER;
     if (p->delivered > 0)
-        ms = clamp(STALL_LATENCIES * (p->latency_ns / NS_PER_MS), STALL_MIN_MS,
+        ms = clamp(STALL_LATENCIES * (p->latency_ns / NS_PER_MS), min_ms,
                    STALL_MAX_MS);
     struct mtime alive = p->progress_at;
     if (mtime_before(alive, p->bytes_at))
@@ -135,7 +139,7 @@ static struct mtime repeat_at(const struct bsc_peer *p)
     const struct bsc_ask *a = oldest(p);
     if (!mtime_before(a->asked_at, p->overtaken_at))
         return MTIME_NEVER;
-    return mtime_add_ms(a->asked_at, REPEAT_MS);
+    return mtime_add_ms(a->asked_at, p->gateway ? GATEWAY_LATE_MS : REPEAT_MS);
 }
 
 bool bsc_peer_idle(const struct bsc_peer *p)
@@ -204,7 +208,8 @@ static void repeat_oldest(struct bs_client *c, struct bsc_peer *p)
 {
     struct bsc_ask *a = oldest(p);
 
-    if (a->repeats < REPEATS_MAX) {
+    /* A request is not lost: it would be the same a second time. */
+    if (a->repeats < REPEATS_MAX && !p->gateway) {
         bsc_ask_repeat(c, a);
         return;
     }

@@ -44,6 +44,26 @@ static const char *check_host(struct bytes text)
     return NULL;
 }
 
+/* "https://gateway.example", "http://127.0.0.1:8080/": the origin alone. */
+static const char *check_gateway(struct bytes text)
+{
+    static const char fault[] =
+        "is no URL of a server, such as https://gateway.example";
+    static const char *const schemes[] = {"https://", "http://"};
+    struct bytes host = {.len = 0};
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t len = strlen(schemes[i]);
+        if (text.len > len && memcmp(text.p, schemes[i], len) == 0)
+            host = bytes_sub(text, len, text.len - len);
+    }
+    if (host.len > 1 && host.p[host.len - 1] == '/')
+        host.len--;
+    bool named = host.len > 0 && host.len <= ADDRESS_MAX && host.p[0] != ':' &&
+                 host.p[0] != '/';
+    return named && check_host(host) == NULL ? NULL : fault;
+}
+
 /* "off", "127.0.0.1:3000", "[::1]:0", "localhost:3000". */
 static const char *check_listen(struct bytes text)
 {
@@ -158,6 +178,17 @@ static const struct config_schema rows[] = {
          .choices = "off|lan|wan|both",
          .help = "DHTs of IPFS that the node takes part in, beside that of its "
                  "own network."},
+    [CONFIG_NETWORK_GATEWAYS] =
+        {.name = "network.gateways",
+         .group = CONFIG_GROUP_NETWORK,
+         .type = CONFIG_LIST,
+         .unit = "URL",
+         .max = 8,
+         .preset = "",
+         .check = check_gateway,
+         .help = "Trustless HTTP gateways of IPFS that are asked for blocks "
+                 "which no peer gives, such as https://gateway.example. They "
+                 "see what is asked for."},
     [CONFIG_NETWORK_OUTBOUND] =
         {.name = "network.outbound",
          .group = CONFIG_GROUP_NETWORK,

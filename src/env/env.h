@@ -8,6 +8,7 @@ struct kv_opener;
 struct net;
 struct pool;
 struct rng;
+struct web;
 
 /**
  * struct env - the outside world, as a node sees it.
@@ -23,6 +24,7 @@ struct env {
     struct kv_opener *kv;
     struct pool *pool;
     struct http *http;
+    struct web *web;
 };
 
 #endif /* ENV_ENV_H */

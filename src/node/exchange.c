@@ -12,6 +12,7 @@
 #include "env/pool.h"
 #include "ipld/block.h"
 #include "node/exchange_priv.h"
+#include "node/gateways.h"
 #include "node/network.h"
 #include "node/node.h"
 #include "node/objects.h"
@@ -48,6 +49,20 @@ static void on_timer(struct timer *t, struct mtime now)
     exchange_pump(x, now);
 }
 
+static struct gateways *make_gateways(struct exchange *x, struct mtime now)
+{
+    struct gateways_config config = {
+        .env = x->env,
+        .log = node_log(x->node),
+        .client = x->client,
+        .version = node_version(x->node),
+    };
+
+    config.urls = config_get_list(node_settings(x->node),
+                                  CONFIG_NETWORK_GATEWAYS, &config.count);
+    return gateways_new(&config, now);
+}
+
 struct exchange *exchange_new(struct node *n, struct mtime now)
 {
     struct exchange *x = mem_zalloc(1, sizeof(*x));
@@ -64,6 +79,7 @@ struct exchange *exchange_new(struct node *n, struct mtime now)
     node_random(n, seed, sizeof(seed));
     x->client = bs_client_new(&client, now);
     x->server = bs_server_new(&server);
+    x->gateways = make_gateways(x, now);
     map_init(&x->peers, seed);
     list_init(&x->busy);
     list_init(&x->sessions);
@@ -211,6 +227,7 @@ void exchange_session_add_source(struct exchange *x, struct exchange_session *s,
 enum err exchange_want(struct exchange *x, struct exchange_session *s,
                        const struct bs_want *want, struct mtime now)
 {
+    gateways_wanted(x->gateways);
     return bs_session_want(x->client, s->core, want, now);
 }
 
@@ -228,6 +245,21 @@ void exchange_stored(struct exchange *x, const struct cid *cid)
 size_t exchange_peers(const struct exchange *x)
 {
     return x->peers.count;
+}
+
+struct gateways *exchange_gateways(const struct exchange *x)
+{
+    return x->gateways;
+}
+
+bool exchange_has_sources(const struct exchange *x)
+{
+    return x->peers.count > 0 || gateways_ready(x->gateways) > 0;
+}
+
+bool exchange_asks_gateway(const struct exchange_session *s, uint64_t want_id)
+{
+    return bs_session_asks_gateway(s->core, want_id);
 }
 
 bool exchange_has_peer(struct exchange *x, const struct peer_id *peer)
@@ -264,6 +296,22 @@ static struct exchange_session *session_of(struct exchange *x,
 
 /* Pumping. */
 
+static void do_fault(struct exchange *x, const struct bs_client_out *out,
+                     struct mtime now)
+{
+    switch (out->fault) {
+    case BS_FAULT_UNASKED:
+        exchange_drop_peer(x, &out->peer, "peer_sent_unasked_blocks", now);
+        break;
+    case BS_FAULT_FLOOD:
+        exchange_drop_peer(x, &out->peer, "peer_floods_with_answers", now);
+        break;
+    case BS_FAULT_LIE:
+        gateways_lied(x->gateways, &out->peer, now);
+        break;
+    }
+}
+
 static void do_client(struct exchange *x, struct bs_client_out *out,
                       struct mtime now)
 {
@@ -272,6 +320,12 @@ static void do_client(struct exchange *x, struct bs_client_out *out,
     switch (out->kind) {
     case BS_CLIENT_SEND:
         exchange_send_wants(x, out, now);
+        break;
+    case BS_CLIENT_FETCH:
+        gateways_fetch(x->gateways, &out->peer, &out->cid, now);
+        break;
+    case BS_CLIENT_UNFETCH:
+        gateways_unfetch(x->gateways, &out->peer, &out->cid);
         break;
     case BS_CLIENT_HASH:
         start_hash(x, out, now);
@@ -288,11 +342,7 @@ static void do_client(struct exchange *x, struct bs_client_out *out,
         s->missing(s, out->want_id, now);
         break;
     case BS_CLIENT_FAULT:
-        exchange_drop_peer(x, &out->peer,
-                           out->fault == BS_FAULT_FLOOD
-                               ? "peer_floods_with_answers"
-                               : "peer_sent_unasked_blocks",
-                           now);
+        do_fault(x, out, now);
         break;
     }
 }
@@ -342,6 +392,7 @@ void exchange_free(struct exchange *x)
     x->env->clock->set(x->env->clock, &x->timer, MTIME_NEVER);
     struct mtime now = x->env->clock->now(x->env->clock);
     exchange_streams_end(x, now);
+    gateways_free(x->gateways);
     map_release(&x->peers);
     list_for_each_safe (it, &x->reads) {
         container_of(it, struct read_op, link)->exchange = NULL;

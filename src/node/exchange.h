@@ -15,11 +15,12 @@
 #include "libp2p/swarm.h"
 
 struct exchange;
+struct gateways;
 struct node;
 
 /*
  * exchange - blocks from and to peers: the client and the server of bitswap,
- * over streams of the swarm.
+ * over streams of the swarm; and blocks from gateways, to the same client.
  *
  * To each peer one stream is kept for all that we write; any number of inbound
  * ones is read.  Blocks that come are hashed in the pool before anybody sees
@@ -36,7 +37,8 @@ struct exchange_session {
     /** @missing: no peer of now has it; it stays wanted. */
     void (*missing)(struct exchange_session *s, uint64_t want_id,
                     struct mtime now);
-    struct peer_id from;     /* of the block, during @got; len 0: nobody */
+    struct peer_id from;     /* of the block, during @got; len 0: nobody; of a
+                                gateway no peer's */
     struct bs_session *core; /* private */
     struct list link;        /* private */
 };
@@ -77,6 +79,15 @@ void exchange_stored(struct exchange *x, const struct cid *cid);
 
 /** exchange_peers - connected peers that can be asked. */
 size_t exchange_peers(const struct exchange *x);
+
+/** exchange_gateways - HTTP gateways, which may be none. */
+struct gateways *exchange_gateways(const struct exchange *x);
+
+/** exchange_has_sources - whether there is a peer or gateway to ask now. */
+bool exchange_has_sources(const struct exchange *x);
+
+/** exchange_asks_gateway - as bs_session_asks_gateway(). */
+bool exchange_asks_gateway(const struct exchange_session *s, uint64_t want_id);
 
 /** exchange_has_peer - whether @peer is connected and can be asked. */
 bool exchange_has_peer(struct exchange *x, const struct peer_id *peer);

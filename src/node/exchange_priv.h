@@ -18,6 +18,7 @@
 
 struct env;
 struct exchange;
+struct gateways;
 struct node;
 
 /* exchange - its peers and their streams.  Private to exchange*.c. */
@@ -68,6 +69,7 @@ struct exchange {
     struct xservice services[EXCHANGE_PROTOCOLS_COUNT];
     struct bs_client *client;
     struct bs_server *server;
+    struct gateways *gateways;
     struct map peers;
     /* Peers with a debt, or with windows that are withheld: the others cost
      * nothing at each turn. */

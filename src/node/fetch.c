@@ -11,6 +11,7 @@
 #include "node/exchange.h"
 #include "node/fetch_puts.h"
 #include "node/finding.h"
+#include "node/gateways.h"
 #include "node/node.h"
 
 /* The store's look for one block; lives until the store has answered. */
@@ -171,6 +172,29 @@ static void tell_search(const struct fetch *f, struct strbuf *what)
     strbuf_str(what, " could not be reached");
 }
 
+static void tell_gateways(const struct fetch *f, struct strbuf *what)
+{
+    const struct gateways *g = exchange_gateways(node_exchange(f->node));
+    size_t count = gateways_count(g);
+
+    if (count == 0)
+        return;
+    size_t ready = gateways_ready(g);
+    strbuf_str(what, ready == 0 ? "; none of " : "; of ");
+    strbuf_u64(what, count);
+    strbuf_str(what, count == 1 ? " gateway" : " gateways");
+    if (ready == 0) {
+        strbuf_str(what, " can be asked now");
+        return;
+    }
+    strbuf_str(what, " none has it");
+    if (ready == count)
+        return;
+    strbuf_str(what, ", and ");
+    strbuf_u64(what, count - ready);
+    strbuf_str(what, " cannot be asked now");
+}
+
 /* What it means for @op that nobody has it, with the fault. */
 static enum err fault_nobody(struct fetch *f, const struct fetch_op *op)
 {
@@ -193,6 +217,7 @@ static enum err fault_nobody(struct fetch *f, const struct fetch_op *op)
         strbuf_str(&what, "the block is not here, and there is no peer to "
                           "ask: ");
         node_tell_lonely(f->node, &what);
+        tell_gateways(f, &what);
         set_fault(f, op, nobody ? ERROR_NOT_FOUND : ERROR_TIMEOUT,
                   strbuf_cstr(&what));
         strbuf_release(&what);
@@ -206,6 +231,7 @@ static enum err fault_nobody(struct fetch *f, const struct fetch_op *op)
         strbuf_str(&what, " connected peers has it");
     }
     tell_search(f, &what);
+    tell_gateways(f, &what);
     set_fault(f, op, ERROR_NOT_FOUND, strbuf_cstr(&what));
     strbuf_release(&what);
     return E_NOTFOUND;
@@ -313,7 +339,7 @@ static void ask(struct fetch *f, struct fetch_op *op, struct mtime now)
             (struct bytes){(const uint8_t *)&op->want_id, sizeof(op->want_id)});
     put_in(&f->others, op, FETCH_ASKED);
     set_timer(f);
-    if (exchange_peers(x) == 0)
+    if (!exchange_has_sources(x))
         note_missing(f, op, now);
 }
 
@@ -499,18 +525,33 @@ static void give_up(struct fetch *f, struct fetch_op *op, bool timed_out)
     strbuf_str(&what, " s from ");
     strbuf_u64(&what, exchange_peers(x));
     strbuf_str(&what, " connected peers");
+    tell_gateways(f, &what);
     set_fault(f, op, ERROR_TIMEOUT, strbuf_cstr(&what));
     strbuf_release(&what);
     end_op(op, E_TIMEOUT);
 }
 
-static void give_up_some(struct fetch *f, bool timed_out)
+/* A gateway that was asked may have to find it first: it has its time. */
+static bool is_given_up(const struct fetch *f, const struct fetch_op *op,
+                        bool timed_out)
 {
+    if (op->state != FETCH_ASKED || timed_out)
+        return op->state == FETCH_ASKED;
+    return op->missing && !exchange_asks_gateway(&f->session, op->want_id);
+}
+
+static void give_up_some(struct fetch *f, bool timed_out, struct mtime now)
+{
+    bool some = false;
+
     list_for_each_safe (it, &f->others) {
         struct fetch_op *op = container_of(it, struct fetch_op, link);
-        if (op->state == FETCH_ASKED && (timed_out || op->missing))
+        if (is_given_up(f, op, timed_out))
             give_up(f, op, timed_out);
+        else
+            some |= op->state == FETCH_ASKED && op->missing;
     }
+    f->nobody_at = some ? mtime_add_ms(now, FIND_MS) : MTIME_NEVER;
 }
 
 /* The oldest block that is wanted stands for all. */
@@ -553,13 +594,11 @@ static void on_timer(struct timer *t, struct mtime now)
         start_queued(f, now);
     if (mtime_reached(now, f->find_at))
         find_more(f, now);
-    if (mtime_reached(now, f->nobody_at) && !still_finding(f, now)) {
-        f->nobody_at = MTIME_NEVER;
-        give_up_some(f, false);
-    }
+    if (mtime_reached(now, f->nobody_at) && !still_finding(f, now))
+        give_up_some(f, false, now);
     if (f->asked.count > 0 &&
         mtime_reached(now, mtime_add_ms(f->progress_at, timeout_of(f))))
-        give_up_some(f, true);
+        give_up_some(f, true, now);
     while (!list_empty(&f->ended)) {
         struct list *first = list_first(&f->ended);
         struct fetch_op *op = container_of(first, struct fetch_op, link);

@@ -14,6 +14,7 @@
 #include "os/pool.h"
 #include "os/random.h"
 #include "os/trim.h"
+#include "os/web_curl.h"
 
 enum { SIGNALS_COUNT = 3 };
 
@@ -26,6 +27,7 @@ struct os {
     struct os_pool *pool;
     struct os_net *net;
     struct os_http *http;
+    struct os_web *web;
     struct os_trim trim;
     uv_signal_t signals[SIGNALS_COUNT];
     unsigned signals_count;
@@ -90,6 +92,7 @@ enum err os_env_open(const struct os_config *config, struct os_env **ret_env)
     os_disk_init(&os->disk);
     os_kv_opener_init(&os->kv, os->env.loop);
     os->http = os_http_new(os->env.loop);
+    os->web = os_web_new(os->env.loop);
     os->env.env = (struct env){
         .clock = os_loop_clock(os->env.loop),
         .rng = &os->rng,
@@ -98,6 +101,7 @@ enum err os_env_open(const struct os_config *config, struct os_env **ret_env)
         .kv = &os->kv.opener,
         .pool = os_pool_env(os->pool),
         .http = os_http_env(os->http),
+        .web = os_web_env(os->web),
     };
     *ret_env = &os->env;
     return OK;
@@ -135,6 +139,7 @@ void os_env_free(struct os_env *e)
 
     if (os->trim.loop != NULL)
         os_trim_release(&os->trim);
+    os_web_free(os->web);
     os_http_free(os->http);
     os_net_free(os->net);
     os_pool_free(os->pool);

@@ -12,6 +12,7 @@
 #include "node/fault.h"
 #include "node/identity.h"
 #include "node/node.h"
+#include "sim/web.h"
 #include "sim/world.h"
 
 enum { AFTERLIFE_MAX = 1000000, ADDR_ROOM = 256 };
@@ -85,6 +86,7 @@ struct sim_machine *sim_machine_new(struct sim_world *world, uint32_t index,
     sim_pool_init(&m->pool, &m->disk, world->seed);
     sim_kv_opener_init(&m->kv, &m->disk, world->seed);
     sim_http_init(&m->http, &m->clock);
+    sim_web_init(&m->web);
     m->host.peer = &m->peer;
     m->log = (struct log){.write = on_log, .user = m};
     m->env = (struct env){
@@ -95,6 +97,7 @@ struct sim_machine *sim_machine_new(struct sim_world *world, uint32_t index,
         .kv = &m->kv.opener,
         .pool = &m->pool.pool,
         .http = &m->http.http,
+        .web = &m->web,
     };
     sim_liar_init(&m->liar, world->seed, index);
     m->port = SIM_PORT;

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "env/env.h"
 #include "env/rng.h"
+#include "env/web.h"
 #include "multiformats/peer_id.h"
 #include "node/log.h"
 #include "sim/clock.h"
@@ -55,6 +56,7 @@ struct sim_machine {
     struct sim_pool pool;
     struct sim_kv_opener kv;
     struct sim_http http;
+    struct web web;
     struct sim_liar liar;
     uint32_t starts;
     uint16_t port; /* where its node listens; see sim_machine_share() */

@@ -12,7 +12,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { PEERS = 4, SESSIONS = 2, BLOCKS = 24, HASHES_MAX = 64 };
+/* The last one is a gateway. */
+enum {
+    PEERS = 4,
+    GATEWAY = PEERS - 1,
+    SESSIONS = 2,
+    BLOCKS = 24,
+    HASHES_MAX = 64
+};
 
 struct fuzz {
     struct bs_client *client;
@@ -78,6 +85,10 @@ static void drain(struct fuzz *f)
         case BS_CLIENT_SEND:
             bs_frame_free(out.frame);
             break;
+        case BS_CLIENT_FETCH:
+        case BS_CLIENT_UNFETCH:
+            assert(peer_id_eq(&out.peer, &f->peers[GATEWAY]));
+            break;
         case BS_CLIENT_HASH:
             if (f->hashes_count < HASHES_MAX)
                 f->hashes[f->hashes_count++] = out;
@@ -119,6 +130,23 @@ static void hear(struct fuzz *f, const struct peer_id *peer)
     bs_client_on_message(f->client, peer, frame->parts[0].buf, &message,
                          f->now);
     bs_frame_free(frame);
+}
+
+/* A gateway answers, whether it was asked or not. */
+static void hear_gateway(struct fuzz *f, const struct peer_id *id)
+{
+    uint8_t bits = rd_u8(&f->in);
+    uint8_t n = bits % BLOCKS;
+    struct cid cid = cid_no(n);
+
+    if (bits / 64 == 0)
+        bs_client_on_no_block(f->client, id, &cid, f->now);
+    else if (bits / 64 == 1)
+        bs_client_on_bytes(f->client, id, f->now);
+    else
+        bs_client_on_block(f->client, id, &cid,
+                           data_of(bits % 7 == 0 ? (uint8_t)(n + 1) : n),
+                           f->now);
 }
 
 static void hear_raw(struct fuzz *f, const struct peer_id *peer)
@@ -182,6 +210,8 @@ static void change_peer(struct fuzz *f, const struct peer_id *peer)
 
     if (how % 4 == 0)
         bs_client_peer_removed(f->client, peer, f->now);
+    else if (peer == &f->peers[GATEWAY])
+        (void)bs_client_gateway_added(f->client, peer, f->now);
     else if (how % 4 == 1)
         bs_client_stream_lost(f->client, peer, f->now);
     else
@@ -208,10 +238,13 @@ static void step(struct fuzz *f)
         unwant(f, op / 16 % SESSIONS);
         break;
     case 4:
-        hear(f, peer);
-        break;
     case 5:
-        hear_raw(f, peer);
+        if (peer == &f->peers[GATEWAY])
+            hear_gateway(f, peer);
+        else if (op % 8 == 4)
+            hear(f, peer);
+        else
+            hear_raw(f, peer);
         break;
     case 6:
         answer_hash(f);

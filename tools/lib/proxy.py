@@ -2,6 +2,7 @@
 import selectors
 import socket
 import threading
+import time
 
 
 class Proxy:
@@ -39,6 +40,17 @@ class Proxy:
         self.hold_after = None
         self.held.clear()
         self._wake.send(b"x")
+
+    def slow_to(self, rate):
+        """Let so many bytes a second pass from the server, from now on."""
+        def feed():
+            while not self._ended:
+                self.hold_after = self.from_server + rate // 20
+                self.held.clear()
+                self._wake.send(b"x")
+                time.sleep(0.05)
+        self.hold_after = self.from_server
+        threading.Thread(target=feed, daemon=True).start()
 
     def cut(self):
         """Close all connections."""

@@ -89,6 +89,10 @@ static void drain(struct rig *r)
             said_frame(&r->said[p], out.frame);
             r->sends[p]++;
             break;
+        case BS_CLIENT_FETCH:
+        case BS_CLIENT_UNFETCH:
+            fail(); /* there is no gateway */
+            break;
         case BS_CLIENT_HASH:
             if (r->slow)
                 r->hashes[r->hashes_count++] = out;

@@ -334,6 +334,10 @@ static void on_client_out(struct world *w, uint32_t a,
     case BS_CLIENT_SEND:
         send_frame(w, a, &out->peer, out->frame, false);
         break;
+    case BS_CLIENT_FETCH:
+    case BS_CLIENT_UNFETCH:
+        fail(); /* there is no gateway */
+        break;
     case BS_CLIENT_HASH:
         event_put(w,
                   (struct world_event){.kind = WORLD_HASHED,

@@ -15,6 +15,7 @@
 #include "node/exchange.h"
 #include "node/fetch.h"
 #include "node/fetch_puts.h"
+#include "node/gateways.h"
 #include "node/node.h"
 #include "node/store_waiter.h"
 #include "store/store.h"
@@ -46,6 +47,9 @@ struct node {
     bool visitor;
     bool lonely;
     bool alone; /* no peer is connected */
+    size_t gateways;
+    size_t gateways_ready;
+    uint64_t asked_of_gateway; /* want of which one has not answered yet */
     bool no_cache;
     bool checks_reads;
     struct block *stored;     /* what the store gives */
@@ -261,6 +265,35 @@ size_t exchange_peers(const struct exchange *x)
     return world.alone ? 0 : 1;
 }
 
+bool exchange_has_sources(const struct exchange *x)
+{
+    return exchange_peers(x) + world.gateways_ready > 0;
+}
+
+bool exchange_asks_gateway(const struct exchange_session *s, uint64_t want_id)
+{
+    assert_ptr_equal(s, world.session);
+    return want_id == world.asked_of_gateway;
+}
+
+struct gateways *exchange_gateways(const struct exchange *x)
+{
+    (void)x;
+    return (struct gateways *)(void *)&world;
+}
+
+size_t gateways_count(const struct gateways *g)
+{
+    assert_ptr_equal(g, &world);
+    return world.gateways;
+}
+
+size_t gateways_ready(const struct gateways *g)
+{
+    assert_ptr_equal(g, &world);
+    return world.gateways_ready;
+}
+
 /* Driving. */
 
 struct want {
@@ -445,6 +478,52 @@ static void test_nobody_has_it(void **state)
     fetch_free(f);
 }
 
+/* No peer has it, and a gateway that was asked has not answered. */
+static void test_a_gateway_has_its_time(void **state)
+{
+    struct fetch *f = start(false);
+
+    (void)state;
+    world.gateways = 2;
+    world.gateways_ready = 1;
+    want(f, 0);
+    world.asked_of_gateway = world.wants[0];
+    world.session->missing(world.session, world.wants[0], world.now);
+    pass(4 * FETCH_NOBODY_MS);
+    assert_int_equal(wants[0].done_count, 0);
+    world.asked_of_gateway = 0;
+    pass(1000);
+    assert_int_equal(wants[0].done_count, 1);
+    assert_int_equal(wants[0].err, E_NOTFOUND);
+    assert_non_null(strstr(fetch_fault(f)->text,
+                           "of 2 gateways none has it, and 1 cannot be asked"));
+    fetch_free(f);
+}
+
+/* But not more than there is. */
+static void test_a_gateway_is_not_waited_for_for_ever(void **state)
+{
+    struct fetch *f = start(false);
+
+    (void)state;
+    world.alone = true;
+    world.gateways = 1;
+    world.gateways_ready = 1;
+    want(f, 0);
+    world.asked_of_gateway = world.wants[0];
+    pass(FETCH_TIMEOUT_MS - 1);
+    assert_int_equal(wants[0].done_count, 0);
+    pass(1);
+    assert_int_equal(wants[0].err, E_TIMEOUT);
+    world.gateways_ready = 0;
+    want(f, 1); /* there is nobody to ask */
+    pass(FETCH_NOBODY_MS);
+    assert_int_equal(wants[1].err, E_NOTFOUND);
+    assert_non_null(
+        strstr(fetch_fault(f)->text, "none of 1 gateway can be asked now"));
+    fetch_free(f);
+}
+
 static void test_a_visitor_waits_for_its_first_peers(void **state)
 {
     struct fetch *f = start(false);
@@ -550,6 +629,8 @@ int main(void)
         cmocka_unit_test(test_a_slow_disk_holds_a_cache_back),
         cmocka_unit_test(test_silent_peers),
         cmocka_unit_test(test_nobody_has_it),
+        cmocka_unit_test(test_a_gateway_has_its_time),
+        cmocka_unit_test(test_a_gateway_is_not_waited_for_for_ever),
         cmocka_unit_test(test_a_visitor_waits_for_its_first_peers),
         cmocka_unit_test(test_blocks_of_a_strange_folder_are_hashed),
         cmocka_unit_test(test_cache_that_is_not_wanted),
