@@ -1,13 +1,18 @@
 #include "app/shell_edit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <histedit.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "app/shell_complete.h"
 #include "base/mem.h"
@@ -18,24 +23,18 @@ enum {
     LINE_BYTES_MAX = 4096, /* longer ones come back in pieces */
     OFFERS_BYTES_MAX = 64 * 1024,
     FILE_MODE = 0600,
+    KEY_CTRL_D = 4,
+    PROMPT_MAX = 128,
 };
 
 struct shell_edit {
     EditLine *el;
     History *history;
     char *path; /* of the file, or NULL */
-    const char *prompt;
+    char prompt[PROMPT_MAX];
+    int interrupt_fd; /* readable after Ctrl-C, while that is blocked */
+    bool interrupted; /* it was typed at this prompt */
 };
-
-/* Ctrl-C was typed at the prompt.  A handler of signals has no other place.
- * NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables) */
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
 
 static struct shell_edit *edit_of(EditLine *el)
 {
@@ -47,10 +46,41 @@ static struct shell_edit *edit_of(EditLine *el)
 
 static char *prompt_of(EditLine *el)
 {
-    static char text[128];
+    return edit_of(el)->prompt;
+}
 
-    (void)snprintf(text, sizeof(text), "%s", edit_of(el)->prompt);
-    return text;
+/* One letter; -1 after Ctrl-C too.  That is not lost when it comes before we
+ * wait, as it would be if it had to interrupt us. */
+static int get_letter(EditLine *el, wchar_t *ret_letter)
+{
+    struct shell_edit *e = edit_of(el);
+    struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                            {.fd = e->interrupt_fd, .events = POLLIN}};
+    mbstate_t state;
+    char byte = 0;
+
+    memset(&state, 0, sizeof(state));
+    for (;;) {
+        int ready = poll(fds, 2, -1);
+        if (ready < 0 && errno == EINTR)
+            continue; /* the terminal has another size, or was away */
+        if (ready < 0)
+            return -1;
+        e->interrupted = fds[1].revents != 0;
+        if (e->interrupted)
+            return -1;
+        ssize_t n = read(STDIN_FILENO, &byte, 1);
+        if (n <= 0)
+            return (int)n;
+        if (byte == '\0') /* a Ctrl-D that was typed while a command ran */
+            byte = KEY_CTRL_D;
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): the state is ours */
+        size_t took = mbrtowc(ret_letter, &byte, 1, &state);
+        if (took <= 1)
+            return 1;
+        if (took == (size_t)-1)
+            memset(&state, 0, sizeof(state)); /* no letter: left out */
+    }
 }
 
 /* Tab. */
@@ -174,21 +204,31 @@ void shell_edit_remember(struct shell_edit *e, const char *line)
 
 /* Life. */
 
+static sigset_t interrupt_set(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set); /* these fail for bad numbers only */
+    (void)sigaddset(&set, SIGINT);
+    return set;
+}
+
 enum err shell_edit_open(const char *path, struct shell_edit **ret_edit)
 {
     struct shell_edit *e = mem_zalloc(1, sizeof(*e));
+    sigset_t interrupt = interrupt_set();
     HistEvent event;
 
     /* For letters of more than one byte.  No other thread runs. */
     (void)setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe) */
     e->el = el_init("xmbl", stdin, stdout, stderr);
     e->history = history_init();
-    if (e->el == NULL || e->history == NULL) {
+    e->interrupt_fd = signalfd(-1, &interrupt, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (e->el == NULL || e->history == NULL || e->interrupt_fd < 0) {
         shell_edit_close(e);
         return E_IO;
     }
     e->path = path != NULL ? mem_strdup(path) : NULL;
-    e->prompt = "";
     (void)history(e->history, &event, H_SETSIZE, LINES_KEPT);
     (void)history(e->history, &event, H_SETUNIQUE, 1);
     if (e->path != NULL) {
@@ -198,10 +238,13 @@ enum err shell_edit_open(const char *path, struct shell_edit **ret_edit)
     /* These fail for bad arguments only. */
     (void)el_set(e->el, EL_CLIENTDATA, e);
     (void)el_set(e->el, EL_PROMPT, prompt_of);
+    (void)el_set(e->el, EL_GETCFN, get_letter);
     (void)el_set(e->el, EL_SIGNAL, 1);
     (void)el_set(e->el, EL_EDITOR, "emacs");
     (void)el_set(e->el, EL_HIST, history, e->history);
-    (void)el_set(e->el, EL_ADDFN, "xmbl-complete", "what may follow", on_tab);
+    /* It keeps the texts; of narrow ones it would make copies for ever. */
+    (void)el_wset(e->el, EL_ADDFN, L"xmbl-complete", L"what may follow",
+                  on_tab);
     (void)el_set(e->el, EL_BIND, "^I", "xmbl-complete", NULL);
     (void)el_set(e->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
     (void)el_source(e->el, NULL); /* ~/.editrc, where there is one */
@@ -217,6 +260,8 @@ void shell_edit_close(struct shell_edit *e)
         el_end(e->el);
     if (e->history != NULL)
         history_end(e->history);
+    if (e->interrupt_fd >= 0)
+        (void)close(e->interrupt_fd); /* nothing to lose */
     mem_free(e->path);
     mem_free(e);
 }
@@ -224,20 +269,25 @@ void shell_edit_close(struct shell_edit *e)
 enum err shell_edit_line(struct shell_edit *e, const char *prompt,
                          const char **ret_line)
 {
-    struct sigaction action = {.sa_handler = on_interrupt};
-    struct sigaction before;
+    struct signalfd_siginfo info;
+    sigset_t interrupt = interrupt_set();
+    sigset_t mask;
     int len = 0;
 
-    e->prompt = prompt;
-    interrupted = 0;
-    (void)sigaction(SIGINT, &action, &before); /* fails for no number of ours */
+    (void)snprintf(e->prompt, sizeof(e->prompt), "%s", prompt);
+    e->interrupted = false;
+    (void)pthread_sigmask(SIG_BLOCK, &interrupt, &mask); /* a good number */
+    /* Before the prompt is there: what is typed at once is a key already. */
+    (void)el_set(e->el, EL_PREP_TERM, 1);
     const char *line = el_gets(e->el, &len);
-    (void)sigaction(SIGINT, &before, NULL);
+    ssize_t n = read(e->interrupt_fd, &info, sizeof(info));
+    (void)n; /* none: Ctrl-C was not typed */
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
     if (line != NULL && len > 0) {
         *ret_line = line;
         return OK;
     }
-    if (interrupted == 0)
+    if (!e->interrupted)
         return E_CLOSED;
     el_reset(e->el);
     return E_CANCELED;

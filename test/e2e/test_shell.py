@@ -161,7 +161,9 @@ def a_terminal_has_a_prompt(t):
     again.type("\x1b[A\r")
     again.shows(r"xmbl \d+\.\d+\.\d+")
     again.prompt()
-    again.type("\x04")
+    again.type("version\rversion\r\x04")  # ahead of the commands
+    again.shows(r"xmbl \d+\.\d+\.\d+")
+    again.shows(r"xmbl \d+\.\d+\.\d+")
     again.ends()
 
 
