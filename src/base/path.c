@@ -35,12 +35,13 @@ char *path_with(const char *path, const char *suffix)
 
 char *path_beside(const char *path, const char *suffix)
 {
-    const char *slash = strrchr(path, '/');
-    size_t name_at = slash != NULL ? (size_t)(slash - path) + 1 : 0;
     size_t len = strlen(path);
+    size_t name_at = len;
     size_t suffix_len = strlen(suffix);
 
     assert(suffix_len < PATH_NAME_MAX);
+    while (name_at > 0 && path[name_at - 1] != '/')
+        name_at--;
     if (len - name_at > PATH_NAME_MAX - suffix_len) {
         len = name_at + PATH_NAME_MAX - suffix_len;
         /* Not within a character of UTF-8: some file systems refuse that. */
