@@ -158,7 +158,6 @@ static const struct {
     {handle_object_get, ROUTE_READS},
     {handle_why, ROUTE_READS_BLOCKS},
     {handle_verify, ROUTE_READS_BLOCKS},
-    {handle_fsck, ROUTE_READS_BLOCKS},
     {handle_car_export, ROUTE_READS_BLOCKS},
     {handle_config, ROUTE_READS},
     {handle_config_schema, ROUTE_READS},

@@ -221,6 +221,17 @@ enum err blocks_ref(struct store *s, const struct store_key *key, bool more)
     return OK;
 }
 
+void blocks_mend(struct store *s, const struct store_key *key,
+                 const struct location *to)
+{
+    uint8_t value[LOCATION_BYTES];
+    size_t len = location_encode(to, value);
+
+    index_put(&s->index, STORE_TABLE_BLOCKS, store_key_bytes(key),
+              (struct bytes){value, len});
+    commit_later(s);
+}
+
 enum err blocks_delete(struct store *s, const struct store_key *key,
                        const struct location *at)
 {

@@ -77,6 +77,18 @@ static void clear_suspect(struct store *s, struct store_place at)
     mem_free(container_of(n, struct suspect, node));
 }
 
+/* A record that the index does not name may be of a removal that was not yet
+ * durable, but not when its block is wanted, or was not found elsewhere. */
+static bool is_wanted(struct store *s, const struct store_key *key)
+{
+    struct bytes value;
+    uint32_t refs = 0;
+
+    return (blocks_refs(s, key, &refs) == OK && refs > 0) ||
+           index_get(&s->index, STORE_TABLE_QUARANTINE, store_key_bytes(key),
+                     &value) == OK;
+}
+
 static void empty_suspects(struct store *s, bool tell)
 {
     struct check *c = &s->check;
@@ -87,6 +99,7 @@ static void empty_suspects(struct store *s, bool tell)
         if (tell) {
             store_add_problem(s, STORE_ORPHANED, su->place, &su->key);
             c->op->orphaned++;
+            c->wrong = c->wrong || is_wanted(s, &su->key);
         }
         map_remove(&c->suspects, n);
         mem_free(su);
@@ -94,6 +107,17 @@ static void empty_suspects(struct store *s, bool tell)
     }
     map_release(&c->suspects);
     check_init(s);
+}
+
+/* Where the index is wrong, and all that it could know is in records. */
+static void note_wrong(struct store *s)
+{
+    const struct check *c = &s->check;
+
+    if (!c->wrong || c->gaps || s->totals.rebuilding || s->config.only_reads)
+        return;
+    s->totals.wrong = true;
+    commit_now(s);
 }
 
 /* The end. */
@@ -113,9 +137,13 @@ static void finish(struct store *s, enum err err, struct mtime now)
 {
     struct check *c = &s->check;
     struct store_check_op *op = c->op;
+    bool is_fsck = c->kind == CHECK_FSCK;
 
     close_walk(s);
-    empty_suspects(s, err == OK && c->kind == CHECK_FSCK);
+    c->wrong = c->wrong || (is_fsck && err == E_CORRUPT);
+    empty_suspects(s, err == OK && is_fsck);
+    if (is_fsck && err != E_CANCELED)
+        note_wrong(s);
     c->kind = CHECK_NONE;
     c->op = NULL;
     op->done(op, err, now);
@@ -188,9 +216,11 @@ static void fsck_record(struct store *s, const struct scan_record *sr)
             return;
         }
         c->op->bad++;
+        c->wrong = true;
         store_add_problem(s, STORE_BAD_RECORD, sr->place, &sr->record.key);
         return;
     }
+    c->wrong = c->wrong || err == E_CORRUPT;
     if (err == E_NOTFOUND && !late && !quarantined_at(s, sr))
         suspect(s, sr);
 }
@@ -203,6 +233,7 @@ static enum err take(struct store *s, const struct scan_record *sr)
         return open_apply(s, sr);
     if (sr->state == SCAN_GAP) {
         c->op->bad++;
+        c->gaps = true;
         store_add_problem(s, STORE_BAD_RECORD, sr->place, NULL);
         return OK;
     }
@@ -358,6 +389,8 @@ static void probe_end(struct store *s, struct probe *p)
         !store_place_eq(now.place, p->location.place))
         return;
     s->check.op->missing++;
+    /* Without a gap nothing has ever been there. */
+    s->check.wrong = s->check.wrong || p->segment != NULL;
     store_add_problem(s, STORE_MISSING, p->location.place, &p->key);
 }
 
@@ -540,6 +573,8 @@ static enum err begin(struct store *s, struct store_check_op *op,
     c->kind = kind;
     c->second = false;
     c->tail = false;
+    c->gaps = false;
+    c->wrong = false;
     c->disk = s->disk;
     c->dir = s->dir;
     if (kind == CHECK_FSCK) {

@@ -14,7 +14,7 @@
  * 2. The covered offset of a segment is what was durable when the commit
  *    began: all records before it are in the index, or were removed again.
  */
-enum { STATE_BYTES = 69 };
+enum { STATE_BYTES = 69, STATE_REBUILDING = 1, STATE_WRONG = 2 };
 
 static const struct bytes state_key = {(const uint8_t *)"state", 5};
 
@@ -35,7 +35,8 @@ static void totals_store(struct store *s)
     wr_le64(&w, t->queue_tail);
     wr_le32(&w, t->stack_depth);
     wr_le32(&w, t->next_segment);
-    wr_u8(&w, t->rebuilding ? 1 : 0);
+    wr_u8(&w, (uint8_t)((t->rebuilding ? STATE_REBUILDING : 0) |
+                        (t->wrong ? STATE_WRONG : 0)));
     enum err err = wr_finish(&w, &out);
     assert(err == OK);
     index_put(&s->index, STORE_TABLE_STATE, state_key, out);
@@ -57,8 +58,10 @@ enum err totals_decode(struct bytes in, struct totals *ret_totals)
     t.queue_tail = rd_le64(&r);
     t.stack_depth = rd_le32(&r);
     t.next_segment = rd_le32(&r);
-    t.rebuilding = rd_u8(&r) != 0;
-    if (rd_finish(&r) != OK || t.queue_head > t.queue_tail)
+    unsigned flags = rd_u8(&r);
+    t.rebuilding = (flags & STATE_REBUILDING) != 0;
+    if (rd_finish(&r) != OK || t.queue_head > t.queue_tail ||
+        (flags & STATE_WRONG) != 0)
         return E_CORRUPT;
     *ret_totals = t;
     return OK;

@@ -8,6 +8,28 @@
 
 /* Reading: straight into the buf of the block, checked by crc32c in the job. */
 
+/* What is in the record that the row names, whose bytes are not those of the
+ * row. */
+static void look_at_record(struct store_get_op *op, struct disk_file *file)
+{
+    struct store_key key = store_key_of(&op->cid.hash);
+    struct store_place at = {.segment = op->number, .offset = op->offset};
+    uint8_t room[RECORD_HEADER_MAX];
+    struct record r;
+    size_t got = 0;
+
+    if (op->disk->read(op->disk, file, at.offset, room, sizeof(room), &got) !=
+            OK ||
+        record_decode((struct bytes){room, got}, at, &r) != OK ||
+        (r.flags & RECORD_DELETION) != 0 ||
+        !bytes_eq(store_key_bytes(&r.key), store_key_bytes(&key)))
+        return;
+    op->is_found = true;
+    op->found_length = r.length;
+    op->found_crc = r.crc;
+    op->found_flags = r.flags;
+}
+
 static void read_run(struct pool_job *job)
 {
     struct store_get_op *op = container_of(job, struct store_get_op, job);
@@ -27,8 +49,10 @@ static void read_run(struct pool_job *job)
                              op->buf->max, &got);
     if (op->err == OK &&
         (got != op->buf->max ||
-         crc32c(0, (struct bytes){op->buf->data, got}) != op->crc))
+         crc32c(0, (struct bytes){op->buf->data, got}) != op->crc)) {
         op->err = E_CORRUPT;
+        look_at_record(op, file);
+    }
     if (op->err == E_NOTFOUND)
         op->err = E_CORRUPT; /* the segment's file is gone */
 }
@@ -45,6 +69,7 @@ static void start_read(struct store *s, struct store_get_op *op,
     op->dir = s->dir;
     op->file = g->file;
     op->opened = NULL;
+    op->is_found = false;
     op->number = l->place.segment;
     op->offset = l->place.offset;
     op->data_at = record_data_at(l->place.offset, key->len, l->flags);
@@ -57,7 +82,24 @@ static void start_read(struct store *s, struct store_get_op *op,
     s->pool->submit(s->pool, &op->job, POOL_DISK);
 }
 
-/* The record that was read is bad.  OK: it is read again from elsewhere. */
+/* True when the record says otherwise than its row @l, which is put right. */
+static bool mend(struct store *s, const struct store_get_op *op,
+                 const struct store_key *key, struct location *l)
+{
+    struct location to = {.place = l->place,
+                          .length = op->found_length,
+                          .crc = op->found_crc,
+                          .flags = op->found_flags};
+
+    if (!op->is_found || op->retried ||
+        (to.length == l->length && to.crc == l->crc && to.flags == l->flags))
+        return false;
+    blocks_mend(s, key, &to);
+    *l = to;
+    return true;
+}
+
+/* What was read is bad.  OK: it is read again, from elsewhere or otherwise. */
 static enum err read_failed(struct store *s, struct store_get_op *op)
 {
     struct store_key key = store_key_of(&op->cid.hash);
@@ -66,8 +108,12 @@ static enum err read_failed(struct store *s, struct store_get_op *op)
 
     if (err != OK)
         return err;
-    if (l.place.segment == op->number && l.place.offset == op->offset) {
-        blocks_quarantine(s, &key, &l, STORE_BAD_BYTES);
+    bool is_same =
+        l.place.segment == op->number && l.place.offset == op->offset;
+    if (is_same && !mend(s, op, &key, &l)) {
+        /* A record that is not there cannot be deleted. */
+        blocks_quarantine(s, &key, &l,
+                          op->is_found ? STORE_BAD_BYTES : STORE_MISSING);
         return E_CORRUPT;
     }
     struct segment *g = segs_find(&s->segs, l.place.segment);

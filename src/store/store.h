@@ -177,6 +177,10 @@ struct store_get_op {
     uint32_t offset;          /* private */
     uint32_t data_at;         /* private */
     uint32_t crc;             /* private */
+    uint32_t found_length;    /* private: of the record that lies there */
+    uint32_t found_crc;       /* private */
+    uint8_t found_flags;      /* private */
+    bool is_found;            /* private: it is the block's */
     enum err err;             /* private */
     bool retried;             /* private */
     struct list link;         /* private */
@@ -417,7 +421,9 @@ struct store_check_op {
 MUST_USE enum err store_verify(struct store *s, struct store_check_op *op);
 
 /** store_fsck - compare the structure of all segments with the index, after a
- * flush.  Changes nothing.  Return: as store_verify(). */
+ * flush.  Where it is the index that is wrong, this is noted: the next
+ * store_open() returns E_CORRUPT.  Changes nothing else.
+ * Return: as store_verify(). */
 MUST_USE enum err store_fsck(struct store *s, struct store_check_op *op);
 
 /** struct store_stats - numbers of now. */

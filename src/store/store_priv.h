@@ -62,6 +62,7 @@ struct totals {
     uint32_t stack_depth;
     uint32_t next_segment;
     bool rebuilding; /* the index does not hold everything yet */
+    bool wrong;      /* ... or wrong things: it is to be made again */
 };
 
 /** struct space - what is free on the disk; asked in a job. */
@@ -191,6 +192,8 @@ struct check {
     uint32_t tail_offset;   /* ... which is this, in the last segment */
     struct map suspects;    /* fsck: records that the index does not name */
     bool second;            /* fsck: the walk over the index */
+    bool gaps;              /* fsck: the index may know more than the records */
+    bool wrong;             /* fsck: records contradict the index */
     struct store_cursor cursor;
     struct disk *disk; /* for the job, as all below */
     struct disk_file *dir;
@@ -292,6 +295,11 @@ MUST_USE enum err blocks_set(struct store *s, const struct store_key *key,
  * the index knows that or a later place.  The most frequent call of a start. */
 MUST_USE enum err blocks_replay(struct store *s, const struct store_key *key,
                                 const struct location *to);
+
+/** blocks_mend - the row of @key, whose numbers are not those of its record, is
+ * @to from now on.  Totals were those of the record all the time. */
+void blocks_mend(struct store *s, const struct store_key *key,
+                 const struct location *to);
 
 /** blocks_delete - remove @key, which is at @at, and write that down. */
 MUST_USE enum err blocks_delete(struct store *s, const struct store_key *key,

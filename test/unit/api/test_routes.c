@@ -45,6 +45,7 @@ static void writing(void **state)
         {"PUT", "/api/v1/pins/bafy"},
         {"DELETE", "/api/v1/pins/bafy"},
         {"POST", "/api/v1/gc"},
+        {"POST", "/api/v1/fsck"},
         {"POST", "/api/v1/car?pin=true"},
         {"POST", "/api/v1/objects"},
         {"DELETE", "/api/v1/objects/bafy"},

@@ -261,6 +261,137 @@ static void fsck_compares(void **state)
     assert_int_equal(op.orphaned, 1);
 }
 
+/* Flips bits of byte @at in the row of block @i, while the store is closed. */
+static void flip_row(struct fixture *f, unsigned i, size_t at)
+{
+    struct kv *kv = &f->world.index.kv;
+    uint8_t key[MULTIHASH_BYTES_MAX];
+    uint8_t row[32];
+    struct kv_change c = {.table = STORE_TABLE_BLOCKS};
+    struct bytes value;
+
+    c.key = (struct bytes){key, cid_key(&f->block[i]->cid, key)};
+    assert_int_equal(kv->get(kv, STORE_TABLE_BLOCKS, c.key, &value), OK);
+    assert_true(at < value.len && value.len <= sizeof(row));
+    memcpy(row, value.p, value.len);
+    row[at] ^= 4;
+    c.value = (struct bytes){row, value.len};
+    world_change(&f->world, &c);
+}
+
+enum { AT_OFFSET = 4, AT_LENGTH = 8, AT_CRC = 12, AT_FLAGS = 16 };
+
+/* A good record is believed, not the row, and nothing of it is deleted. */
+static void rows_that_lie_are_put_right(void **state)
+{
+    struct fixture *f = *state;
+    struct store_check_op op = {.bad = 0};
+    struct store_stats stats;
+
+    fs_close(&f->world, f->store);
+    flip_row(f, 3, AT_CRC);
+    flip_row(f, 5, AT_LENGTH);
+    flip_row(f, 7, AT_FLAGS);
+    open_again(f);
+    assert_int_equal(good(f), COUNT);
+    store_stats(f->store, &stats);
+    assert_int_equal(stats.quarantined, 0);
+    assert_int_equal(fs_fsck(&f->world, f->store, &op), OK);
+    assert_int_equal(op.blocks, COUNT);
+    assert_int_equal(op.records, COUNT);
+    fs_close(&f->world, f->store);
+    open_again(f);
+    fs_recount(&f->world, f->store);
+}
+
+static void make_index_again(struct fixture *f)
+{
+    assert_int_equal(fs_open(&f->world, &config, &f->store), E_CORRUPT);
+    world_lose_index(&f->world);
+    open_again(f);
+    world_pass(&f->world, 100);
+    assert_int_equal(good(f), COUNT);
+    fs_recount(&f->world, f->store);
+}
+
+/* Whatever is wrong, a fsck makes the next start refuse the index. */
+static void a_wrong_index_is_noted(void **state)
+{
+    static const size_t places[] = {AT_OFFSET, AT_LENGTH, AT_CRC,
+                                    AT_LENGTH + 3};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < countof(places); i++) {
+        struct store_check_op op = {.bad = 0};
+        fs_close(&f->world, f->store);
+        flip_row(f, 4, places[i]);
+        open_again(f);
+        (void)fs_fsck(&f->world, f->store, &op);
+        fs_close(&f->world, f->store);
+        make_index_again(f);
+    }
+}
+
+/* A read finds no record where the row says; fsck then finds the record. */
+static void a_block_that_is_elsewhere_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct store_check_op op = {.bad = 0};
+
+    fs_close(&f->world, f->store);
+    flip_row(f, 4, AT_OFFSET);
+    open_again(f);
+    assert_int_equal(good(f), COUNT - 1);
+    assert_int_equal(fs_fsck(&f->world, f->store, &op), OK);
+    assert_int_equal(op.orphaned, 1);
+    fs_close(&f->world, f->store);
+    make_index_again(f);
+}
+
+/* Where a header is damaged, the index knows more than the records. */
+static void an_index_that_knows_more_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct store_check_op op = {.bad = 0};
+    struct store_stat st;
+
+    file_of(f, 9, &st)->data[st.offset + 1] ^= 1;
+    fs_close(&f->world, f->store);
+    flip_row(f, 4, AT_CRC);
+    open_again(f);
+    assert_int_equal(fs_fsck(&f->world, f->store, &op), OK);
+    assert_int_equal(op.missing, 1);
+    fs_close(&f->world, f->store);
+    open_again(f);
+    assert_int_equal(good(f), COUNT);
+}
+
+/* The row of a record is lost: that says nothing unless it is wanted. */
+static void a_lost_row(void **state)
+{
+    static const uint8_t one_ref[4] = {1, 0, 0, 0};
+    struct fixture *f = *state;
+    uint8_t key[MULTIHASH_BYTES_MAX];
+    struct kv_change c = {.table = STORE_TABLE_BLOCKS, .remove = true};
+
+    c.key = (struct bytes){key, cid_key(&f->block[11]->cid, key)};
+    fs_close(&f->world, f->store);
+    world_change(&f->world, &c);
+    for (unsigned i = 0; i < 2; i++) {
+        struct store_check_op op = {.bad = 0};
+        open_again(f);
+        assert_int_equal(fs_fsck(&f->world, f->store, &op), OK);
+        assert_int_equal(op.orphaned, 1);
+        fs_close(&f->world, f->store);
+        c = (struct kv_change){.table = STORE_TABLE_REFS,
+                               .key = c.key,
+                               .value = {one_ref, sizeof(one_ref)}};
+        if (i == 0)
+            world_change(&f->world, &c);
+    }
+    make_index_again(f);
+}
+
 static void segment_is_lost(void **state)
 {
     struct fixture *f = *state;
@@ -370,6 +501,15 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(verify_finds_bad_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(fsck_compares, setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_that_lie_are_put_right, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_wrong_index_is_noted, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_block_that_is_elsewhere_comes_back,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(an_index_that_knows_more_is_kept, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_lost_row, setup, teardown),
         cmocka_unit_test_setup_teardown(segment_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(
             the_name_of_a_new_segment_is_made_durable, setup, teardown),
