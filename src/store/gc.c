@@ -9,13 +9,15 @@
  * Removing cache: blocks without refs that no lease protects.  Only while
  * nothing is to be counted (collector_idle), asked anew in every slice.
  *
- * store_gc() walks the index; making room for a put walks the segments, oldest
+ * store_gc() walks the index, then waits a while until the files go in which
+ * nothing is alive any more; making room for a put walks the segments, oldest
  * first, from where the last walk ended.
  */
 enum {
     SLACK_SHARE = 64, /* of the limit: freed beyond what is needed */
     SLACK_MAX = 64 * 1024 * 1024,
     PAUSE_MS = 1,
+    GIVE_MS_MAX = 10000,
 };
 
 static void run(struct timer *t, struct mtime now);
@@ -56,16 +58,41 @@ static bool is_cache(struct store *s, const struct store_key *key,
 
 /* All of it: store_gc(). */
 
+static void give_back(struct store *s, struct mtime now)
+{
+    s->sweep.phase = SWEEP_GIVE;
+    s->sweep.give_until = mtime_add_ms(now, GIVE_MS_MAX);
+    rewrite_turn(s);
+}
+
+/* Who collects wants the room, and may end with us. */
+static void give(struct store *s)
+{
+    struct sweep *sw = &s->sweep;
+    struct store_op *gc = sw->gc;
+
+    if (rewrite_waits(s) &&
+        !mtime_reached(s->clock->now(s->clock), sw->give_until)) {
+        rewrite_wake(s);
+        pause(s);
+        return;
+    }
+    sw->gc = NULL;
+    sw->phase = SWEEP_NONE;
+    store_end_op(s, gc, OK);
+}
+
 static void flushed(struct store_op *op, enum err err, struct mtime now)
 {
     struct sweep *sw = container_of(op, struct sweep, flush);
     struct store *s = container_of(sw, struct store, sweep);
     struct store_op *gc = sw->gc;
 
-    (void)now;
     sw->flushing = false;
     /* What was lost by others is no matter of ours. */
-    if (sw->phase == SWEEP_END || err == E_NOSPACE || gc == NULL) {
+    if (sw->phase == SWEEP_END && err == OK && gc != NULL) {
+        give_back(s, now);
+    } else if (sw->phase == SWEEP_END || err == E_NOSPACE || gc == NULL) {
         sw->phase = SWEEP_NONE;
         sw->gc = NULL;
         if (gc != NULL)
@@ -144,6 +171,10 @@ static void run_gc(struct store *s)
 {
     struct sweep *sw = &s->sweep;
 
+    if (sw->gc != NULL && sw->phase == SWEEP_GIVE) {
+        give(s);
+        return;
+    }
     if (sw->gc == NULL || sw->flushing || !collector_idle(s))
         return;
     if (sw->phase == SWEEP_WAIT)
@@ -426,9 +457,10 @@ bool sweep_stop(struct store *s)
         return false;
     if (sw->gc != NULL) {
         struct store_op *gc = sw->gc;
+        enum err err = sw->phase == SWEEP_GIVE ? OK : E_CANCELED;
         sw->gc = NULL;
         sw->phase = SWEEP_NONE;
-        store_end_op(s, gc, E_CANCELED);
+        store_end_op(s, gc, err);
     }
     close_scan(s);
     serve(s, true);

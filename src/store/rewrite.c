@@ -14,10 +14,16 @@
  *   flush     the copies are durable and the index names them.
  *   retire    the file goes when the last reader lets go of it.
  *
+ * The newest segment is written to and stays, until a collection finds most of
+ * it dead: then another one is begun.
+ *
  * One segment at a time.  A segment of which something alive could not be
  * moved stays.
  */
-enum { PAUSE_MS = 5 };
+enum {
+    PAUSE_MS = 5,
+    TURN_BYTES_MIN = 16 * 1024 * 1024, /* dead in the newest segment */
+};
 
 static void run(struct timer *t, struct mtime now);
 static void window_run(struct pool_job *job);
@@ -45,16 +51,50 @@ static bool half_dead(const struct segment *g, uint64_t kept)
            g->live_bytes + kept == 0;
 }
 
+static bool may_go(const struct store *s, const struct segment *g)
+{
+    return !g->retired && !g->removed && !g->stuck &&
+           !writer_uses(&s->writer, g) && g->size >= SEGMENT_HEADER_BYTES;
+}
+
+/* Those in which nothing is alive come first: they cost nothing. */
 static struct segment *candidate(const struct store *s)
 {
+    struct segment *found = NULL;
+
     for (size_t i = 0; i < s->segs.count; i++) {
         struct segment *g = s->segs.items[i];
-        if (g->retired || g->removed || g->stuck || writer_uses(&s->writer, g))
+        if (!may_go(s, g) || !half_dead(g, 0))
             continue;
-        if (g->size >= SEGMENT_HEADER_BYTES && half_dead(g, 0))
+        if (g->live_bytes == 0)
             return g;
+        found = found != NULL ? found : g;
     }
-    return NULL;
+    return found;
+}
+
+void rewrite_turn(struct store *s)
+{
+    const struct segment *g = s->writer.segment;
+
+    if (g == NULL || g->size < g->live_bytes + TURN_BYTES_MIN ||
+        !half_dead(g, 0))
+        return;
+    s->rewrite.turned = g->number;
+    writer_turn(&s->writer);
+}
+
+bool rewrite_waits(const struct store *s)
+{
+    if (s->writer.roll != NULL || s->segs.jobs > 0)
+        return true;
+    for (size_t i = 0; i < s->segs.count; i++) {
+        const struct segment *g = s->segs.items[i];
+        bool soon = g->live_bytes == 0 || g->number == s->rewrite.turned;
+        if (soon && may_go(s, g))
+            return true;
+    }
+    return false;
 }
 
 static void open_walk(struct store *s, bool counting)

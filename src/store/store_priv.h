@@ -112,7 +112,8 @@ enum sweep_phase {
     SWEEP_WAIT,  /* until all is counted */
     SWEEP_FLUSH, /* so that the index can be walked */
     SWEEP_WALK,
-    SWEEP_END, /* the removals are made durable */
+    SWEEP_END,  /* the removals are made durable */
+    SWEEP_GIVE, /* files in which nothing is alive any more go */
 };
 
 /** struct sweep - removes cache: all of it, or to make room. */
@@ -123,6 +124,7 @@ struct sweep {
     struct store_op flush; /* before and after */
     bool flushing;
     struct store_cursor cursor;
+    struct mtime give_until; /* no longer than that, whatever keeps them */
 
     struct list waiting; /* struct store_put_op that want room */
     uint64_t waiting_bytes;
@@ -150,6 +152,7 @@ struct rewrite {
     bool has_window; /* @scan holds records that are not looked at */
     bool counting;   /* first walk: what would stay? */
     bool stop;
+    uint32_t turned; /* the last that rewrite_turn() found; 0: none */
     struct segment *segment;
     size_t next;    /* record of the window to look at */
     uint64_t kept;  /* bytes of deletions that must stay */
@@ -451,6 +454,14 @@ void rewrite_init(struct store *s);
 
 /** rewrite_wake - a commit has ended: look for segments to rewrite. */
 void rewrite_wake(struct store *s);
+
+/** rewrite_turn - the newest segment too is rewritten when most of it is
+ * dead, and it is worth a new one. */
+void rewrite_turn(struct store *s);
+
+/** rewrite_waits - whether a file goes soon: nothing in it is alive, or it was
+ * the newest at rewrite_turn(). */
+bool rewrite_waits(const struct store *s);
 
 /** rewrite_moved - a record that it appended is durable or has failed. */
 void rewrite_moved(struct store *s, enum err err);

@@ -344,6 +344,16 @@ static void start_roll(struct writer *w)
     s->pool->submit(s->pool, &job->job, POOL_DISK);
 }
 
+void writer_turn(struct writer *w)
+{
+    if (w->segment == NULL || w->append <= SEGMENT_HEADER_BYTES)
+        return;
+    if (!writer_idle(w) || w->failed != OK || w->previous != NULL ||
+        w->synced < w->written || !w->store->begun)
+        return;
+    start_roll(w);
+}
+
 static void sync_done(struct pool_job *pool_job, struct mtime now)
 {
     struct sync_job *job = container_of(pool_job, struct sync_job, job);

@@ -136,6 +136,10 @@ void writer_want(struct writer *w, uint64_t log_end);
 /** writer_pump - start whatever can start. */
 void writer_pump(struct writer *w);
 
+/** writer_turn - begin another segment, so that what is dead in this one can
+ * be given back; does nothing while something is under way. */
+void writer_turn(struct writer *w);
+
 /** writer_place - where the next record that is queued will be, at the
  * earliest. */
 struct store_place writer_place(const struct writer *w);

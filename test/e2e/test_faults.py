@@ -76,6 +76,41 @@ def full_disk(t):
             check(trees.same_files(_saved(t, node, cid), kept), "reads")
 
 
+@test
+def gc_gives_room_back(t):
+    """What gc removes is free on the disk, also in the file written last."""
+    for served in (False, True):
+        disk = small_disk(t, f"disk{served}", 64)
+        node = on_disk(t, disk, "node")
+        if served:
+            node.start()
+        kept = node.add(t.write("kept", b"k" * 3_000_000))
+        for turn in range(2):
+            big = trees.random_file(t.path("big"), turn, 40_000_000)
+            cid = node.add(big)
+            node.ok("rm", cid)
+            equal(node.json("gc")["bytes"] > 40_000_000, True, "removed")
+            check(node.stored_bytes() < 20_000_000,
+                  f"{turn}: {node.stored_bytes()} bytes are left")
+            equal(node.ok("cat", kept).out, b"k" * 3_000_000, "what is kept")
+        # A full disk: what was removed makes it usable again.
+        node.fails(5, "NO_SPACE", "add",
+                   trees.random_file(t.path("big"), 9, 90_000_000))
+        node.ok("gc")
+        node.add(trees.random_file(t.path("big"), 10, 30_000_000))
+        equal(node.json("fsck")["bad"], [], "bad")
+        # Collections that find little leave no trail of files.
+        for turn in range(5):
+            node.ok("rm", node.add(t.write("small", bytes([turn]) * 100_000)))
+            node.ok("gc")
+        check(len(node.segments()) <= 4, node.segments())
+        if served:
+            node.stop()
+            node.start()
+        equal(node.ok("cat", kept).out, b"k" * 3_000_000, "what is kept")
+        equal(node.json("verify")["bad"], [], "bad")
+
+
 def _saved(t, node, cid):
     path = t.path("saved")
     trees.remove(path)
