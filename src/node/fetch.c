@@ -172,7 +172,9 @@ static void tell_search(const struct fetch *f, struct strbuf *what)
     strbuf_str(what, " could not be reached");
 }
 
-static void tell_gateways(const struct fetch *f, struct strbuf *what)
+/* @silent: those that were asked have not answered. */
+static void tell_gateways(const struct fetch *f, struct strbuf *what,
+                          bool silent)
 {
     const struct gateways *g = exchange_gateways(node_exchange(f->node));
     size_t count = gateways_count(g);
@@ -183,16 +185,19 @@ static void tell_gateways(const struct fetch *f, struct strbuf *what)
     strbuf_str(what, ready == 0 ? "; none of " : "; of ");
     strbuf_u64(what, count);
     strbuf_str(what, count == 1 ? " gateway" : " gateways");
-    if (ready == 0) {
-        strbuf_str(what, " can be asked now");
-        return;
-    }
-    strbuf_str(what, " none has it");
+    if (ready > 0)
+        strbuf_str(what, silent ? " none gave it" : " none has it");
     if (ready == count)
         return;
-    strbuf_str(what, ", and ");
-    strbuf_u64(what, count - ready);
-    strbuf_str(what, " cannot be asked now");
+    if (ready > 0) {
+        strbuf_str(what, ", and ");
+        strbuf_u64(what, count - ready);
+        strbuf_str(what, " cannot be asked now (");
+    } else {
+        strbuf_str(what, " can be asked now (");
+    }
+    strbuf_str(what, gateways_why(g));
+    strbuf_str(what, ")");
 }
 
 /* What it means for @op that nobody has it, with the fault. */
@@ -217,7 +222,7 @@ static enum err fault_nobody(struct fetch *f, const struct fetch_op *op)
         strbuf_str(&what, "the block is not here, and there is no peer to "
                           "ask: ");
         node_tell_lonely(f->node, &what);
-        tell_gateways(f, &what);
+        tell_gateways(f, &what, false);
         set_fault(f, op, nobody ? ERROR_NOT_FOUND : ERROR_TIMEOUT,
                   strbuf_cstr(&what));
         strbuf_release(&what);
@@ -231,7 +236,7 @@ static enum err fault_nobody(struct fetch *f, const struct fetch_op *op)
         strbuf_str(&what, " connected peers has it");
     }
     tell_search(f, &what);
-    tell_gateways(f, &what);
+    tell_gateways(f, &what, false);
     set_fault(f, op, ERROR_NOT_FOUND, strbuf_cstr(&what));
     strbuf_release(&what);
     return E_NOTFOUND;
@@ -525,7 +530,7 @@ static void give_up(struct fetch *f, struct fetch_op *op, bool timed_out)
     strbuf_str(&what, " s from ");
     strbuf_u64(&what, exchange_peers(x));
     strbuf_str(&what, " connected peers");
-    tell_gateways(f, &what);
+    tell_gateways(f, &what, true);
     set_fault(f, op, ERROR_TIMEOUT, strbuf_cstr(&what));
     strbuf_release(&what);
     end_op(op, E_TIMEOUT);

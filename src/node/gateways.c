@@ -27,6 +27,7 @@ enum {
     TRIES_MAX = 2, /* of a request whose connection breaks */
     FULL_MS = 60 * 1000,
     AGENT_MAX = 64,
+    WHY_MAX = WEB_WHY_MAX + WEB_TYPE_MAX, /* room, with NUL */
     HASH_SHA2_256 = 0x12,
 };
 
@@ -45,6 +46,7 @@ struct gateway {
     struct mtime until;
     uint32_t failures;  /* in a row */
     uint32_t oversized; /* in a row */
+    char why[WHY_MAX];  /* it rests, or rested last; "": it never did */
     struct list requests;
 };
 
@@ -152,6 +154,16 @@ static void set_timer(struct gateways *g)
     g->env->clock->set(g->env->clock, &g->timer, at);
 }
 
+static void set_why(struct gateway *g, const char *why)
+{
+    struct strbuf s;
+
+    strbuf_init(&s, WHY_MAX - 1);
+    strbuf_str(&s, why);
+    memcpy(g->why, strbuf_cstr(&s), s.len + 1);
+    strbuf_release(&s);
+}
+
 static void set_state(struct gateway *g, enum gateway_state state)
 {
     if (g->state == GATEWAY_RESTED)
@@ -173,6 +185,7 @@ static void rest(struct gateway *g, uint32_t ms, const char *why,
     set_state(g, GATEWAY_RESTING);
     g->until = mtime_add_ms(now, ms);
     set_timer(g->all);
+    set_why(g, why);
     log_gateway(g, drops ? "gateway_dropped" : "gateway_rests", why);
 }
 
@@ -181,7 +194,8 @@ static void make_ready(struct gateway *g, struct mtime now)
     set_state(g, GATEWAY_READY);
     if (bs_client_gateway_added(g->all->client, &g->id, now) == OK)
         return;
-    set_state(g, GATEWAY_RESTING); /* there are too many peers */
+    set_state(g, GATEWAY_RESTING);
+    set_why(g, "there are too many peers");
     g->until = mtime_add_ms(now, FULL_MS);
     set_timer(g->all);
 }
@@ -210,7 +224,7 @@ static void fail(struct gateway *g, enum gateway_verdict verdict,
 
     if (verdict == GATEWAY_BUSY)
         ms = gateway_rest_ms(++g->failures, a->retry_after_s);
-    strbuf_init(&why, WEB_WHY_MAX + WEB_TYPE_MAX);
+    strbuf_init(&why, WHY_MAX - 1);
     say_status(a, &why);
     rest(g, ms, strbuf_cstr(&why), now);
     strbuf_release(&why);
@@ -529,6 +543,15 @@ size_t gateways_ready(const struct gateways *g)
     for (size_t i = 0; i < g->count; i++)
         ready += g->items[i].state == GATEWAY_READY;
     return ready;
+}
+
+const char *gateways_why(const struct gateways *g)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        if (g->items[i].state != GATEWAY_READY)
+            return g->items[i].why;
+    }
+    return "";
 }
 
 const char *gateways_url(const struct gateways *g, const struct peer_id *id)

@@ -50,6 +50,10 @@ size_t gateways_count(const struct gateways *g);
 /** gateways_ready - those that are asked for blocks now. */
 size_t gateways_ready(const struct gateways *g);
 
+/** gateways_why - why one of those that are not asked is not, for people;
+ * while @g is; "": all are. */
+const char *gateways_why(const struct gateways *g);
+
 /** gateways_url - origin of the gateway that @id stands for, while @g is;
  * NULL: it is none. */
 const char *gateways_url(const struct gateways *g, const struct peer_id *id);

@@ -145,9 +145,10 @@ static void take_type(struct transfer *t)
     if (curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type) != CURLE_OK ||
         type == NULL)
         return;
-    while (type[len] > ' ' && type[len] != ';')
+    while (type[len] > ' ' && type[len] <= '~' && type[len] != ';')
         len++;
-    if (len >= sizeof(t->answer.type))
+    bool ends = type[len] == '\0' || type[len] == ' ' || type[len] == ';';
+    if (!ends || len >= sizeof(t->answer.type))
         return;
     for (size_t i = 0; i < len; i++) {
         bool upper = type[i] >= 'A' && type[i] <= 'Z';
@@ -476,7 +477,8 @@ static void set_limits(struct transfer *t)
                            t->is_https ? "https" : "http,https");
     (void)curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                            (long)CURL_HTTP_VERSION_2TLS);
-    (void)curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L); /* one connection for h2 */
+    /* Wait for what TLS says: with HTTP/2 one connection will do. */
+    (void)curl_easy_setopt(e, CURLOPT_PIPEWAIT, t->is_https ? 1L : 0L);
 }
 
 static enum err set_request(struct transfer *t)

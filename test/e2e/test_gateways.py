@@ -5,16 +5,19 @@ there, verified; a bad one harms nobody, and is told of.
 Method: small gateways on loopback, in this process, honest and not, with the
 blocks of a node.
 """
+import socket
 import ssl
 import subprocess
 import time
 
 import gateways
+import nodes
+import processes
 import proxy
 import trees
 from processes import wait_for
 from test_lone import ABSENT, Lone
-from xmbltest import check, equal, same_tree, test
+from xmbltest import Skip, check, equal, same_tree, test
 
 # What a gateway can do instead of giving a block.
 BAD = ("lies", "silent", "stalls", "endless", "long", "headers", "loop", "out",
@@ -64,7 +67,7 @@ def alone_by_a_gateway(t):
     check(trees.same_files(file, t.path("f")), "the file differs")
     equal(list(sources(got)), [good.url], got)
     check(sources(got)[good.url] >= 9_000_000, got)
-    check(got.seconds < 5, f"it waits too long: {got}")
+    check(got.seconds < 15, f"it waits too long: {got}")
     lone.ok("get", cids[1], "--gateway", good.url + "/", "-o", t.path("d"))
     same_tree(t.path("d"), folder)
     equal(lone.ok("cat", cids[0], "--gateway", good.url, "--offset", "5000000",
@@ -88,7 +91,7 @@ def bad_gateways_alone(t):
     runs = []
     for how in BAD:
         bad = gateway(t, blocks, how)
-        bad.elsewhere = "http://192.0.2.1/"
+        bad.elsewhere = "http://198.51.100.1/"
         lone = Lone(t, f"lone-{how}")
         out = t.path(f"out-{how}")
         runs.append((how, bad, out, lone.begin(
@@ -112,7 +115,7 @@ def bad_gateways_beside_a_good_one(t):
     file, cid, blocks = content(t, 5_000_000)
     for how in BAD:
         bad = gateway(t, blocks, how)
-        bad.elsewhere = "http://192.0.2.1/"
+        bad.elsewhere = "http://198.51.100.1/"
         good = gateway(t, blocks)
         lone = Lone(t, f"lone-{how}")
         out = t.path(f"out-{how}")
@@ -120,7 +123,7 @@ def bad_gateways_beside_a_good_one(t):
                       env=setting(bad, good))
         check(trees.same_files(file, out), f"{how}: the file differs")
         equal(list(sources(got)), [good.url], f"{how}: {got}")
-        check(got.seconds < 8, f"{how}: {got}")
+        check(got.seconds < 15, f"{how}: {got}")
 
 
 @test
@@ -144,6 +147,33 @@ def redirects_are_followed(t):
     lone = Lone(t)
     lone.ok("get", cid, "-o", t.path("out"), env=setting(good))
     check(trees.same_files(file, t.path("out")), "the file differs")
+
+
+def own_address():
+    """An address of this machine that is not loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))
+            return probe.getsockname()[0]
+        except OSError as error:
+            raise Skip("this machine has no address but loopback") from error
+
+
+@test
+def redirects_to_others_are_not_followed(t):
+    """A gateway cannot make us ask what only this machine reaches."""
+    _, cid, blocks = content(t, 900_000)
+    outside = own_address()
+    for here, there in ((outside, "127.0.0.1"), ("127.0.0.1", outside)):
+        bad = gateway(t, blocks, "out", at=here)
+        victim = gateway(t, blocks, at=there)
+        bad.elsewhere = f"{victim.url}/ipfs/{cid}?format=raw"
+        lone = Lone(t, f"lone-{here}")
+        result = lone.run("get", cid, "-o", t.path("out"), "--timeout", "4s",
+                          "--gateway", bad.url)
+        check(result.code in (3, 7), result)
+        check(len(bad.block_requests()) > 0, "it was not asked")
+        equal(victim.asked, [], "the other was asked")
 
 
 @test
@@ -194,7 +224,7 @@ def peers_go_first(t):
     got = asking.ok("get", theirs, "-o", t.path("o"), "--json")
     equal(list(sources(got)), [good.url], got)
     check(trees.same_files(other, t.path("o")), "the file differs")
-    check(got.seconds < 5, f"it waits too long: {got}")
+    check(got.seconds < 15, f"it waits too long: {got}")
 
 
 @test
@@ -214,7 +244,7 @@ def a_gateway_takes_over(t):
     check(trees.same_files(file, t.path("out")), "the file differs")
     equal(set(sources(got)), {good.url, holder.peer_id}, got)
     check(sources(got)[good.url] > 15_000_000, got)
-    check(got.seconds < 10, f"it waits too long: {got}")
+    check(got.seconds < 15, f"it waits too long: {got}")
 
 
 @test
@@ -233,7 +263,7 @@ def a_gateway_beside_a_slow_peer(t):
     got = asking.ok("get", cid, "-o", t.path("out"), "--json")
     check(trees.same_files(file, t.path("out")), "the file differs")
     check(sources(got)[good.url] > 40_000_000, got)
-    check(got.seconds < 25, f"it waits too long: {got}")
+    check(got.seconds < 40, f"it waits too long: {got}")
 
 
 @test
@@ -260,9 +290,11 @@ def why_asks_gateways(t):
     equal(step(result)["result"], "not_tried", result)
 
 
-@test
-def tls_is_verified(t):
-    """A server that nobody vouches for is not asked for anything."""
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def tls_gateway(t, blocks):
+    """A gateway with a certificate of its own; and the certificate's path."""
     key, cert = t.path("key.pem"), t.path("cert.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
@@ -271,13 +303,38 @@ def tls_is_verified(t):
                    capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
+    return gateway(t, blocks, context=context), cert
+
+
+@test
+def tls_is_verified(t):
+    """A server that nobody vouches for is not asked for anything."""
     _, cid, blocks = content(t, 900_000)
-    unknown = gateway(t, blocks, context=context)
+    unknown, _ = tls_gateway(t, blocks)
     lone = Lone(t)
     result = lone.run("get", cid, "-o", t.path("out"), "--timeout", "4s",
                       "--gateway", unknown.url)
     check(result.code in (3, 7), result)
     equal(unknown.asked, [], "it was asked")
+
+
+@test
+def tls_of_a_known_server(t):
+    """One that the system vouches for is."""
+    file, cid, blocks = content(t, 3_000_000)
+    known, cert = tls_gateway(t, blocks)
+    bundle = t.path("bundle.pem")
+    bundle.write_bytes(cert.read_bytes())
+    inside = ["unshare", "-m", "sh", "-c",
+              f'mount --bind "$0" {BUNDLE} && exec "$@"', str(bundle)]
+    if processes.run([*inside, "true"]).code != 0:
+        raise Skip("no mount namespaces here")
+    lone = Lone(t)
+    result = processes.run([*inside, nodes.program(), "get", cid, "-o",
+                            t.path("out"), "--gateway", known.url],
+                           env=lone.env, cwd=lone.home)
+    equal(result.code, 0, result)
+    check(trees.same_files(file, t.path("out")), "the file differs")
 
 
 @test
@@ -298,12 +355,15 @@ def the_setting_is_checked(t):
 def a_stalling_gateway_is_left(t):
     """It ends the daemon no later, and a request that ends is ended there."""
     _, cid, blocks = content(t, 900_000)
-    bad = gateway(t, blocks, "stalls")
+    bad = gateway(t, blocks, "silent")
     node = t.node("asking").start(*QUIET, "--set",
                                   f"network.gateways={bad.url}")
-    process = node.begin("get", cid, "-o", t.path("out"))
-    wait_for(lambda: bad.block_requests(), 10, "it is asked")
+    waiting = [node.begin("get", cid, "-o", t.path("out")),
+               node.begin("why", cid)]
+    wait_for(lambda: {one[0] for one in bad.block_requests()} ==
+             {"GET", "HEAD"}, 10, "it is asked by both")
     begun = time.monotonic()
     node.stop()
     check(time.monotonic() - begun < 5, "the daemon ends late")
-    check(process.wait(10).code != 0, "get did not fail")
+    for process in waiting:
+        check(process.wait(10).code != 0, "it did not fail")

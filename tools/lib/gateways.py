@@ -193,7 +193,7 @@ class _Server(http.server.ThreadingHTTPServer):
 class Gateway:
     """One gateway, which serves until close()."""
 
-    def __init__(self, blocks, how="honest", context=None):
+    def __init__(self, blocks, how="honest", context=None, at="127.0.0.1"):
         self.blocks = blocks
         self.how = how
         self.then = None  # how it answers after so many failures
@@ -203,7 +203,7 @@ class Gateway:
         self.served = 0
         self.lock = threading.Lock()
         self.over = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server((at, 0), _Handler)
         self._server.gateway = self
         scheme = "http"
         if context is not None:
@@ -211,7 +211,7 @@ class Gateway:
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True,
                 do_handshake_on_connect=False)
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
+        self.url = f"{scheme}://{at}:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever,
                          daemon=True).start()
 

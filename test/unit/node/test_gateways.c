@@ -311,6 +311,7 @@ static void test_rests(void **state)
     assert_int_equal(gateway_rest_ms(1, 7), 7000);
     assert_int_equal(gateway_rest_ms(4, 7), 8000);
     assert_int_equal(gateway_rest_ms(1, 3600), HOUR_MS);
+    assert_int_equal(gateway_rest_ms(1, 3601), HOUR_MS);
     assert_int_equal(gateway_rest_ms(1, UINT32_MAX), HOUR_MS);
 }
 
@@ -377,7 +378,9 @@ static void test_rest_doubles(void **state)
 
     (void)state;
     want(1);
+    assert_string_equal(gateways_why(world.gateways), "");
     give_status(0, 503, 0);
+    assert_string_equal(gateways_why(world.gateways), "status 503");
     for (size_t at = 1; at < 12; at++) {
         pass(ms - 1);
         assert_int_equal(world.count, at);
