@@ -86,42 +86,49 @@ static enum err write_network(struct cli *cli, struct keeping *k,
 }
 
 static enum err create(struct cli *cli, struct keeping *k,
-                       struct privkey *ret_key)
+                       const struct bytes *pass, struct privkey *ret_key)
 {
-    struct secret pass = {.p = NULL};
-    bool locked = false;
-    enum err err = file_passphrase(cli, cli->passphrase_file, &pass, &locked);
+    enum err err = identity_create(&k->disk, k->dir, &k->rng, pass, ret_key);
 
-    if (err == OK) {
-        struct bytes view = secret_bytes(&pass);
-        err = identity_create(&k->disk, k->dir, &k->rng, locked ? &view : NULL,
-                              ret_key);
-        if (err != OK)
-            keeping_fault(cli, k, err);
-    }
-    secret_release(&pass);
+    if (err != OK)
+        keeping_fault(cli, k, err);
     return err;
 }
 
-int cmd_init(struct cli *cli)
+/* All that can be wrong with what was asked for is looked at before. */
+static enum err make_folder(struct cli *cli, const char *network,
+                            const struct bytes *pass)
 {
-    const char *network = cli_value(cli, "network");
     struct keeping k;
     struct privkey key = {.secret = {.p = NULL}};
-    enum err err = network != NULL ? check_network(cli, network) : OK;
+    enum err err = keeping_open(cli, &k, KEEPING_NEW);
 
     if (err != OK)
-        return call_exit(cli, err);
-    err = keeping_open(cli, &k, KEEPING_NEW);
-    if (err != OK)
-        return call_exit(cli, err);
-    err = create(cli, &k, &key);
+        return err;
+    err = create(cli, &k, pass, &key);
     if (err == OK && network != NULL)
         err = write_network(cli, &k, network);
     if (err == OK)
         print_made(cli, &k, &key);
     privkey_release(&key);
     keeping_close(&k);
+    return err;
+}
+
+int cmd_init(struct cli *cli)
+{
+    const char *network = cli_value(cli, "network");
+    struct secret pass = {.p = NULL};
+    bool locked = false;
+    enum err err = network != NULL ? check_network(cli, network) : OK;
+
+    if (err == OK)
+        err = file_passphrase(cli, cli->passphrase_file, &pass, &locked);
+    if (err == OK) {
+        struct bytes view = secret_bytes(&pass);
+        err = make_folder(cli, network, locked ? &view : NULL);
+    }
+    secret_release(&pass);
     return call_exit(cli, err);
 }
 

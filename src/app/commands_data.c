@@ -143,7 +143,7 @@ static const struct cli_command table[] = {
      .help = "Saves the file or folder.  It is made as OUT.xmbl-part and "
              "renamed when it is\nwhole; the same command again goes on where "
              "it was stopped.\n\n"
-             "  xmbl get $(echo hello | xmbl add -Q -) -o hello.txt",
+             "  xmbl get $(echo hello | xmbl add -Q -) -o hello-again.txt",
      .options = get_options,
      .has_timeout = true},
     {.name = "ls",
@@ -220,9 +220,10 @@ static const struct cli_command table[] = {
      .args_min = 2,
      .args_max = 2,
      .summary = "want more or fewer copies of an object",
-     .help = "Changes on how many other nodes an own object is kept, 1 to "
-             "7.\n\n"
-             "  xmbl objects set-copies CID 5 --wait stored",
+     .help =
+         "Changes on how many other nodes an own object is kept, 1 to "
+         "7.\n\n"
+         "  xmbl objects set-copies $(echo hello | xmbl add -Q --copies 3 -) 5",
      .options = set_copies_options,
      .has_timeout = true},
     {.name = "objects recover",
@@ -282,7 +283,7 @@ static const struct cli_command table[] = {
          "Removes the pin; the blocks go at the next gc.  What was added ends with `xmbl\n"
          "rm`.\n"
          "\n"
-         "  xmbl pin rm CID"},
+         "  xmbl pin rm $(echo bye | xmbl add -Q -)"},
     {.name = "pin ls",
      .group = CLI_GROUP_DATA,
      .run = cmd_pin_ls,
@@ -338,7 +339,7 @@ static const struct cli_command table[] = {
      .args_max = COMMAND_ARGUMENTS_MAX,
      .summary = "remove blocks that nothing needs",
      .help = "Removes blocks; those that a pin needs are refused.\n\n"
-             "  xmbl block rm $(echo hello | xmbl block put)"},
+             "  xmbl block rm $(echo $RANDOM | xmbl block put)"},
     {.name = "car export",
      .group = CLI_GROUP_DATA,
      .run = cmd_car_export,
@@ -358,7 +359,8 @@ static const struct cli_command table[] = {
      .args_max = COMMAND_ARGUMENTS_MAX,
      .summary = "store the blocks of a CAR file",
      .help = "Checks and stores all blocks of the file and pins its roots.\n\n"
-             "  xmbl car import hello.car"},
+             "  xmbl car export $(echo hello | xmbl add -Q -) -o my.car &&\n"
+             "    xmbl car import my.car"},
     {.name = "gc",
      .group = CLI_GROUP_DATA,
      .run = cmd_gc,
@@ -375,7 +377,8 @@ static const struct cli_command table[] = {
          "Reads all blocks, or those below the CID, checks their hashes and fetches\n"
          "damaged ones again.\n"
          "\n"
-         "  xmbl verify"},
+         "  xmbl verify",
+     .has_timeout = true},
     {.name = "fsck",
      .group = CLI_GROUP_DATA,
      .run = cmd_fsck,

@@ -77,9 +77,10 @@ static const struct cli_command table[] = {
      .args_min = 1,
      .args_max = 1,
      .summary = "measure the way to a peer",
-     .help = "Sends pings to a peer, given by its id or an address with "
-             "it.\n\n"
-             "  xmbl ping PEER -c 3",
+     .help =
+         "Sends pings to a peer, given by its id or an address with "
+         "it.\n\n"
+         "  xmbl ping $(xmbl swarm peers | head -n 1 | cut -d ' ' -f 1) -c 3",
      .options = ping_options,
      .has_timeout = true},
     {.name = "peers ls",
@@ -162,7 +163,7 @@ static const struct cli_command table[] = {
      .summary = "find who has something",
      .help = "Prints the peers that told the DHT that they have the block, as "
              "they are found.\n\n"
-             "  xmbl dht findprovs CID",
+             "  xmbl dht findprovs $(echo hello | xmbl add -Q -)",
      .options = findprovs_options,
      .has_timeout = true},
     {.name = "dht provide",
@@ -184,7 +185,7 @@ static const struct cli_command table[] = {
      .summary = "find the peers closest to a key",
      .help = "Prints the peers of the DHT closest to the peer id or CID, the "
              "nearest first.\n\n"
-             "  xmbl dht query PEER",
+             "  xmbl dht query $(echo hello | xmbl add -Q -)",
      .has_timeout = true},
     {.name = "stats",
      .group = CLI_GROUP_NETWORK,
@@ -218,10 +219,11 @@ static const struct cli_command table[] = {
      .arguments = "[NAME[/PATH]]",
      .args_max = 1,
      .summary = "find what a name stands for",
-     .help = "Prints the path that the name stands for; without one, that of "
-             "this node's own.\nA domain is a name too: its TXT record "
-             "_dnslink.DOMAIN tells.\n\n"
-             "  xmbl ipns resolve NAME",
+     .help =
+         "Prints the path that the name stands for; without one, that of "
+         "this node's own.\nA domain is a name too: its TXT record "
+         "_dnslink.DOMAIN tells.\n\n"
+         "  xmbl ipns publish $(echo hello | xmbl add -Q -) && xmbl ipns resolve",
      .options = ipns_resolve_options,
      .has_timeout = true},
     {.name = "ipns get",

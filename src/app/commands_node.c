@@ -92,7 +92,8 @@ static const struct cli_command table[] = {
      .help = "Takes an Ed25519 key in PKCS#8 PEM or libp2p protobuf as this "
              "node's key.  No\ndaemon may run.  A data folder is made where "
              "there is none.\n\n"
-             "  xmbl key import my-key.pem",
+             "  xmbl key export -o my-key.pem &&\n"
+             "    xmbl key import --path ~/xmbl-same-key my-key.pem",
      .options = key_import_options},
     {.name = "key passphrase",
      .group = CLI_GROUP_NODE,
@@ -100,7 +101,8 @@ static const struct cli_command table[] = {
      .summary = "set, change or remove the passphrase",
      .help = "Encrypts the key under a new passphrase, asked for on the "
              "terminal or read from\na file, or removes the passphrase.\n\n"
-             "  xmbl key passphrase --new-passphrase-file secret.txt",
+             "  echo secret > secret.txt &&\n"
+             "    xmbl key passphrase --new-passphrase-file secret.txt",
      .options = key_passphrase_options},
     {.name = "sign",
      .group = CLI_GROUP_NODE,
@@ -122,7 +124,8 @@ static const struct cli_command table[] = {
          "Checks that the signature of the file's bytes was made by the key.  Needs no\n"
          "data folder.\n"
          "\n"
-         "  echo hello | xmbl verify-signature --key PEER --signature TEXT -",
+         "  echo hello | xmbl verify-signature -s $(echo hello | xmbl sign -) \\\n"
+         "    -k $(xmbl id | sed -n 's/^peer id *//p') -",
      .options = verify_signature_options},
     {.name = "config show",
      .group = CLI_GROUP_NODE,

@@ -1,5 +1,7 @@
 #include "app/keeping.h"
 
+#include <string.h>
+
 #include "app/cli.h"
 #include "app/folder.h"
 #include "app/passphrase.h"
@@ -52,12 +54,15 @@ static enum err take_lock(struct cli *cli, struct keeping *k)
     return E_CLOSED;
 }
 
-/* A folder that has something in it is not touched. */
+/* A folder that has something in it is not touched.  A lock alone is what is
+ * left when a command ended before it had made a key. */
 static enum err check_empty(struct cli *cli, struct keeping *k)
 {
     struct disk_names names = {.names = NULL};
     enum err err = k->disk.list(&k->disk, k->dir, NAMES_MAX, &names);
-    bool empty = err == OK && names.count == 0;
+    bool empty =
+        err == OK && (names.count == 0 ||
+                      (names.count == 1 && strcmp(names.names, "lock") == 0));
 
     mem_free(names.names);
     if (empty)

@@ -82,8 +82,11 @@ enum err passphrase_read(const char *file, const char *prompt,
 
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        cli_error_setf(ret_error, ERROR_PERMISSION,
+        bool absent = errno == ENOENT || errno == ENOTDIR;
+        cli_error_setf(ret_error, absent ? ERROR_NOT_FOUND : ERROR_PERMISSION,
                        "cannot read the passphrase file: %s", file);
+        if (absent)
+            cli_error_hint(ret_error, "Name a file that is there.");
         return E_REFUSED;
     }
     enum err err = take_line(fd, file, ret_pass, ret_error);

@@ -293,3 +293,61 @@ def names_that_are_no_utf8(t):
         for out in (name, name + "2", "3" + name):
             equal((t.dir / out).read_bytes(), b"content", ascii(out))
             (t.dir / out).unlink()
+
+
+@test
+def a_passphrase_file_that_is_not_there(t):
+    """Its absence is told as that, not as a lack of permission."""
+    node = t.node(init=False)
+    result = node.fails(3, "NOT_FOUND", "init", "--passphrase-file",
+                        t.path("absent"))
+    check("absent" in result.err, result)
+    check(not node.path.exists(), "a folder was made")
+    # What an init that was killed leaves is no folder of somebody.
+    node.path.mkdir()
+    (node.path / "lock").write_bytes(b"")
+    node.ok("init")
+    node.fails(4, "FOLDER_EXISTS", "init")
+
+
+def example(node, name):
+    """What a shell would be given of the example in a command's help."""
+    lines = node.text(*name.split(), "--help").splitlines()
+    first = next(at for at, line in enumerate(lines) if line[:2] == "  ")
+    last = first
+    while lines[last].startswith("  ") and lines[last].strip():
+        last += 1
+    return "\n".join(line.strip() for line in lines[first:last])
+
+
+@test
+def examples_work_when_pasted(t):
+    """The example in each command's help does what it says, in a shell."""
+    node, other = t.node("node"), t.node("other").start()
+    tools = t.path("tools")
+    tools.mkdir()
+    (tools / "xmbl").symlink_to(program())
+    env = node.env | {"PATH": f"{tools}:{node.env['PATH']}"}
+    # Left out: what names somebody in particular, or does not end by itself.
+    alone = {"init", "key export", "key import", "key passphrase"}
+    for name in ("add cat get ls stat rm why gc verify fsck id status sign "
+                 "verify-signature explain version init completion ping "
+                 "objects_ls objects_status objects_set-copies pin_add pin_rm "
+                 "pin_ls block_get block_put block_stat block_ls block_rm "
+                 "car_export car_import config_show config_get config_set "
+                 "config_check config_reload key_export key_import "
+                 "swarm_peers peers_ls peers_ban peers_unban dht_findprovs "
+                 "dht_provide dht_query ipns_publish ipns_resolve "
+                 "key_passphrase").split():
+        name = name.replace("_", " ")
+        if name in alone:
+            node.stop()
+        elif node.daemon is None or not node.daemon.running():
+            node.start()
+            node.connect(other)
+        cwd = t.path(name.replace(" ", "-"))
+        cwd.mkdir()
+        line = example(node, name)
+        result = subprocess.run(["bash", "-c", line], env=env, cwd=cwd,
+                                capture_output=True, timeout=60, check=False)
+        equal(result.returncode, 0, f"{line}: {result.stderr}")
