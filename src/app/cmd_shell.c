@@ -167,6 +167,14 @@ static int refuse(const struct cli *cli, const char *what, const char *hint)
     return cli_refuse(&told);
 }
 
+static int refuse_input(const struct cli *cli)
+{
+    struct cli told = {.json = cli->json, .quiet = cli->quiet};
+
+    cli_error_set(&told.error, ERROR_IO, "stdin");
+    return cli_refuse(&told);
+}
+
 static int refuse_words(const struct cli *cli, enum shell_fault fault)
 {
     if (fault == SHELL_UNCLOSED)
@@ -237,6 +245,8 @@ static int run_script(const struct cli *cli, FILE *in)
             end = run_line(cli, line, false, &code);
     }
     mem_free(line);
+    if (code == EXIT_DONE && ferror(in) != 0)
+        code = refuse_input(cli);
     if (code != EXIT_DONE)
         output_message(cli, "xmbl: stopped at line %zu", number);
     return code;

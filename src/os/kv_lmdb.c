@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <uv.h>
@@ -38,9 +39,11 @@ enum {
     READER_SLOTS = 16,    /* of all processes */
     FULL_BYTES = 4 << 20, /* less than this free: the disk is full */
     VALUE_VERSION = 1,
+    MAP_SHARE = 8,             /* of a limit of addresses: there are two maps */
+    MAP_STEP_BYTES = 64 << 10, /* the largest page */
 };
 
-static const size_t map_bytes = (size_t)64 << 30;
+static const size_t map_bytes_max = (size_t)64 << 30;
 static const char meta_table[] = "@meta";
 static const char meta_key[] = "format";
 static const char meta_magic[8] = "xmbl-kv";
@@ -601,6 +604,19 @@ static enum err open_tables(struct store *s, const char *const *tables)
     return err;
 }
 
+/* Addresses cost nothing, unless a limit (ulimit -v) says how many there are:
+ * then a share, since all that is not a map needs some too. */
+static size_t map_bytes(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return map_bytes_max;
+    size_t share = (size_t)limit.rlim_cur / MAP_SHARE;
+    share -= share % MAP_STEP_BYTES;
+    return share < map_bytes_max ? share : map_bytes_max;
+}
+
 static enum err check_files(const char *path)
 {
     char file[PATH_MAX];
@@ -642,7 +658,7 @@ static enum err open_env(struct store *s, const char *path,
     if (failed != 0)
         return err_of_lmdb(failed);
     /* Only sizes: they fail for an open environment alone. */
-    (void)mdb_env_set_mapsize(s->env, map_bytes);
+    (void)mdb_env_set_mapsize(s->env, map_bytes());
     (void)mdb_env_set_maxdbs(s->env, KV_TABLES_MAX + 1);
     (void)mdb_env_set_maxreaders(s->env, READER_SLOTS);
     err = open_files(s, path);

@@ -45,6 +45,7 @@ def closed_descriptors(t):
               f"{args} without any")
     result = closed(node, [0], "add", "-")
     equal(result.returncode, 1, f"add without stdin: {result}")
+    equal(closed(node, [0], "shell").returncode, 1, "a shell without stdin")
     result = closed(node, [0, 2], "cat", cid)
     equal(result.stdout, b"content" * 100, "the file")
     equal(node.json("fsck")["bad"], [], "bad after all")
@@ -293,6 +294,27 @@ def names_that_are_no_utf8(t):
         for out in (name, name + "2", "3" + name):
             equal((t.dir / out).read_bytes(), b"content", ascii(out))
             (t.dir / out).unlink()
+
+
+@test
+def few_addresses(t):
+    """A limit of the address space (ulimit -v) leaves room for the maps."""
+    node = t.node()
+    file = t.write("file", os.urandom(3_000_000))
+
+    def limited(*args):
+        return subprocess.run(
+            ["sh", "-c", 'ulimit -v 1500000; exec "$@"', "sh", program(),
+             *map(str, args)], env=node.env, cwd=node.home,
+            capture_output=True, timeout=60, check=False)
+
+    if limited("version").returncode != 0:
+        raise Skip("this build needs more addresses than that")
+    result = limited("add", "-Q", file)
+    equal(result.returncode, 0, result)
+    cid = result.stdout.decode().strip()
+    equal(node.ok("cat", cid).out, file.read_bytes(), "the file, without")
+    equal(limited("cat", cid).stdout, file.read_bytes(), "the file, with")
 
 
 @test
