@@ -206,7 +206,8 @@ static enum err open_client(struct cli *cli, unsigned needs, const char *out)
         .needs_daemon = (needs & CALL_NEEDS_DAEMON) != 0,
         .running_only = (needs & CALL_RUNNING) != 0,
         .fetches = (needs & (CALL_FETCHES | CALL_ANONYMOUS)) != 0,
-        .anonymous_ok = (needs & (CALL_ANONYMOUS | CALL_STORES_NOTHING)) != 0 ||
+        .stores_nothing = (needs & CALL_STORES_NOTHING) != 0,
+        .anonymous_ok = (needs & CALL_ANONYMOUS) != 0 ||
                         ((needs & CALL_FETCHES) != 0 && cli->path == NULL),
         .out = out,
         .bootstrap = bootstrap,

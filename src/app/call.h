@@ -26,7 +26,7 @@ enum call_needs {
                            too; of a data folder that is named there must be
                            one */
     CALL_ANONYMOUS = 8, /* likewise, and needs no data folder at all */
-    CALL_STORES_NOTHING = 32, /* needs no data folder, and no peers */
+    CALL_STORES_NOTHING = 32, /* needs no data folder, no peers, no daemon */
     CALL_RUNNING = 16,        /* a daemon where one answers, else E_AGAIN and no
                                  message: the caller does without a node */
 };

@@ -565,12 +565,20 @@ static enum err find_node(struct client *c, struct cli_error *ret_error)
     }
     char *path = folder_path(c->config.path);
     enum err err = OK;
-    bool there = folder_exists(path) || folder_has_lock(path);
-    bool done = !there && c->config.path == NULL && probe(c, system_socket);
-    bool alone = !done && !there && c->config.anonymous_ok;
+    bool there = !c->config.stores_nothing &&
+                 (folder_exists(path) || folder_has_lock(path));
+    bool done = !there && !c->config.stores_nothing && c->config.path == NULL &&
+                probe(c, system_socket);
+    bool alone =
+        !done && !there && (c->config.anonymous_ok || c->config.stores_nothing);
     if (alone)
         err = open_lone(c, path, ret_error);
-    else if (!done && !there)
+    if (alone && err != OK && c->config.stores_nothing && folder_exists(path)) {
+        /* no temporary folder can be made: ours will do */
+        *ret_error = (struct cli_error){.code = ""};
+        alone = false;
+        err = OK;
+    } else if (!alone && !done && !there)
         err = make_folder(c, path, ret_error);
     if (!done && !alone && err == OK)
         err = c->config.running_only ? ask_folder(c, path, ret_error)

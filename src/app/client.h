@@ -23,15 +23,16 @@ struct client_config {
     const char *api;  /* --api: another daemon's address, or NULL */
     const char *token;
     const char *passphrase_file; /* for the key of a node in this process */
-    bool may_create;   /* make the folder where there is none, say where */
-    bool needs_daemon; /* no node in this process will do */
-    bool running_only; /* a daemon that answers, or nobody: the folder's lock
-                          is not waited for */
-    bool fetches;      /* a node in this process asks peers for what is not
-                          here */
-    bool anonymous_ok; /* and does so where there is no data folder */
-    const char *out;   /* what it makes then, absolute, to go on with when it
-                          was stopped; or NULL */
+    bool may_create;     /* make the folder where there is none, say where */
+    bool needs_daemon;   /* no node in this process will do */
+    bool running_only;   /* a daemon that answers, or nobody: the folder's lock
+                            is not waited for */
+    bool fetches;        /* a node in this process asks peers for what is not
+                            here */
+    bool anonymous_ok;   /* and does so where there is no data folder */
+    bool stores_nothing; /* no folder is held, and no daemon asked */
+    const char *out;     /* what it makes then, absolute, to go on with when it
+                            was stopped; or NULL */
     const char *bootstrap; /* its bootstrap peers, with commas; NULL: those of
                               the settings */
     const char *gateways;  /* likewise, the HTTP gateways it asks */

@@ -5,6 +5,7 @@ make it write into a wrong file, hang, or make what can't be read again.
 Method: real commands under such conditions; what they print is compared with
 what they print otherwise.
 """
+import fcntl
 import json
 import os
 import signal
@@ -165,6 +166,17 @@ def hashing_leaves_no_trace(t):
     equal(node.run("add", "-Qn", "-", stdin=b"content").text, cid, "of stdin")
     check(not node.path.exists(), "-n made a data folder")
     equal(node.add(file), cid, "the CID")
+    # Who holds the folder is not waited for; its settings count.
+    node.ok("config", "set", "storage.profile", "kubo-v0")
+    old = node.add(file, "-n")
+    check(old.startswith("Qm"), old)
+    with open(node.path / "lock", "r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = node.ok("add", "-nQ", file)
+        equal(result.text, old, "beside another command")
+        check(result.seconds < 4, result)
+    equal(node.text("add", "-nQ", file, env={"TMPDIR": "/nonexistent"}), old,
+          "without a place for temporary files")
 
 
 @test
