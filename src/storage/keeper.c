@@ -206,8 +206,8 @@ struct keeper *keeper_new(const struct keeper_config *config,
     k->rng = rng;
     k->now = now;
     k->budget_at = now.mono;
-    k->audit_credit_at = now.mono;
-    k->audit_credit_ms = 1000;
+    k->audit_credit = (struct keeper_credit){.ms = 1000, .at = now.mono};
+    k->unknown_credit = k->audit_credit;
     k->ids = 1;
     init_lists(k);
     keeper_index_init(&k->objects, config->seed);

@@ -15,9 +15,13 @@
  */
 
 enum {
-    OWN_AUDITS = 8,   /* intervals; even where a better one audits */
-    BLIND_AUDITS = 4, /* intervals; an owner without a block asks for states */
-    RENEW_PART = 4,   /* of its life: a receipt is asked for anew */
+    OWN_AUDITS = 8,    /* intervals; even where a better one audits */
+    BLIND_AUDITS = 4,  /* intervals; an owner without a block asks for states */
+    RENEW_PART = 4,    /* of its life: a receipt is asked for anew */
+    HEAR_PARTS = 4,    /* of the grace: who was told of is asked within */
+    NEAR_PARTS = 16,   /* the same for one who is connected */
+    UNKNOWN_SHARE = 4, /* of the audits, for who was told of only */
+    CREDIT_MS = 1000,
 };
 
 uint64_t keeper_place(const struct keeper *k, const struct keeper_object *o)
@@ -109,6 +113,13 @@ void keeper_audit_plan(struct keeper *k, struct keeper_copy *c)
     keeper_due(k, c, slot_after(k, c->peer, keeper_after(k, wait_ms)));
 }
 
+void keeper_audit_first(struct keeper *k, struct keeper_copy *c)
+{
+    uint32_t parts = c->peer->connected ? NEAR_PARTS : HEAR_PARTS;
+    struct mtime at = keeper_soon(k, k->config.grace_ms / parts + 1);
+    keeper_due(k, c, slot_after(k, c->peer, at));
+}
+
 /*
  * How long the word of a better one is enough: whether a copy is there, each
  * sees for itself now and then.  What it found silent it asks until it knows,
@@ -117,9 +128,8 @@ void keeper_audit_plan(struct keeper *k, struct keeper_copy *c)
 static uint64_t own_wait_ms(const struct keeper *k, const struct keeper_copy *c)
 {
     uint64_t since_ms = UINT64_C(1000) * c->since_s;
-    bool is_hearsay =
-        !c->seen && c->verified_s == 0 && since_ms > k->started_ms;
-    if (c->state == KEEPER_HOLDER_SILENT || is_hearsay)
+    bool is_first = !c->seen && c->verified_s == 0 && since_ms > k->started_ms;
+    if (c->state == KEEPER_HOLDER_SILENT || c->hearsay || is_first)
         return 0;
     if (c->since_s < c->verified_s)
         since_ms = UINT64_C(1000) * c->verified_s;
@@ -209,20 +219,41 @@ void keeper_audit_now(struct keeper *k, struct keeper_copy *c)
     keeper_audit_peer(k, c->peer);
 }
 
-/* Whether one more request may leave now; else when. */
-static bool take_credit(struct keeper *k, struct mtime *ret_at)
+static struct keeper_chore *first_ready(const struct keeper_peer *p)
 {
-    uint64_t cost = 1000 / k->config.audits_per_s;
-    k->audit_credit_ms += mtime_ms_since(k->audit_credit_at, k->now.mono);
-    k->audit_credit_at = k->now.mono;
-    if (k->audit_credit_ms > 1000)
-        k->audit_credit_ms = 1000;
-    if (k->audit_credit_ms < cost) {
-        *ret_at = keeper_after(k, cost - k->audit_credit_ms + 1);
+    return container_of(list_first(&p->ready), struct keeper_chore, ready);
+}
+
+/* Whether one more request of @cost may leave now; else when. */
+static bool take_credit(const struct keeper *k, struct keeper_credit *credit,
+                        uint64_t cost, struct mtime *ret_at)
+{
+    credit->ms += mtime_ms_since(credit->at, k->now.mono);
+    credit->at = k->now.mono;
+    if (credit->ms > CREDIT_MS)
+        credit->ms = CREDIT_MS;
+    if (credit->ms < cost) {
+        *ret_at = keeper_after(k, cost - credit->ms + 1);
         return false;
     }
-    k->audit_credit_ms -= cost;
+    credit->ms -= cost;
     return true;
+}
+
+/*
+ * The same for an audit of @p.  Peers that were told of only have a part of
+ * their own: whoever makes up many delays no other audit.
+ */
+static bool may_audit(struct keeper *k, const struct keeper_peer *p,
+                      struct mtime *ret_at)
+{
+    uint64_t cost = CREDIT_MS / k->config.audits_per_s;
+    bool is_unknown =
+        !p->connected && keeper_chore_copy(first_ready(p))->hearsay;
+    if (!is_unknown)
+        return take_credit(k, &k->audit_credit, cost, ret_at);
+    cost = cost * UNKNOWN_SHARE < CREDIT_MS ? cost * UNKNOWN_SHARE : CREDIT_MS;
+    return take_credit(k, &k->unknown_credit, cost, ret_at);
 }
 
 void keeper_audit_untask(struct keeper_audit *a)
@@ -291,11 +322,6 @@ static void no_verdict(struct keeper *k, struct keeper_copy *c)
     if (keeper_chore_look(c)->verify != NULL)
         keeper_verify_part(k, c, E_AGAIN);
     keeper_audit_plan(k, c);
-}
-
-static struct keeper_chore *first_ready(const struct keeper_peer *p)
-{
-    return container_of(list_first(&p->ready), struct keeper_chore, ready);
 }
 
 /* An owner who has not got the blocks of late: it may ask, not judge. */
@@ -372,7 +398,7 @@ void keeper_audit_peer(struct keeper *k, struct keeper_peer *p)
         p->calls >= KEEPER_PEER_CALLS_MAX)
         return; /* what ends one of those comes back here */
     struct mtime at;
-    if (!take_credit(k, &at))
+    if (!may_audit(k, p, &at))
         keeper_heap_sooner(&k->heap, &p->timer, at);
     else if (is_blind(k, first_ready(p)->object))
         look(k, p);

@@ -128,18 +128,33 @@ struct keeper_copy *keeper_copy_find(const struct keeper_object *o,
     return NULL;
 }
 
-static bool make_room(struct keeper *k, struct keeper_object *o)
+static bool is_over_for_us(const struct keeper_copy *c)
 {
+    return c->state == KEEPER_HOLDER_FAILED || c->state == KEEPER_HOLDER_GONE;
+}
+
+/* How much would be lost with @c; above 2: it must stay. */
+static unsigned worth(const struct keeper_copy *c, bool is_told)
+{
+    if (is_over_for_us(c))
+        return c->hearsay ? 0 : 1;
+    return c->hearsay && !is_told ? 2 : 3;
+}
+
+static bool make_room(struct keeper *k, struct keeper_object *o, bool is_told)
+{
+    struct keeper_copy *least = NULL;
     if (o->copies_count < KEEPER_HOLDERS_MAX)
         return true;
     list_for_each_copy(c, o)
     {
-        if (c->state != KEEPER_HOLDER_FAILED && c->state != KEEPER_HOLDER_GONE)
-            continue;
-        keeper_copy_free(k, c);
-        return true;
+        if (worth(c, is_told) <= 2 &&
+            (least == NULL || worth(c, is_told) < worth(least, is_told)))
+            least = c;
     }
-    return false;
+    if (least != NULL)
+        keeper_copy_free(k, least);
+    return least != NULL;
 }
 
 static bool is_better(const struct cid *root, const struct keeper_copy *a,
@@ -185,7 +200,7 @@ struct keeper_copy *keeper_copy_add(struct keeper *k, struct keeper_object *o,
                                     struct keeper_peer *peer,
                                     enum keeper_holder_state state)
 {
-    if (!make_room(k, o))
+    if (!make_room(k, o, state == KEEPER_HOLDER_STORED))
         return NULL;
     uint8_t slot = free_slot(k, o, peer);
     struct keeper_copy *c = &o->copies->at[slot];

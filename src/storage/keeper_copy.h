@@ -73,8 +73,10 @@ struct keeper_copy {
     enum keeper_holder_state state : 8; /* a byte, to be small */
     uint8_t hash_index; /* its receipt names: 0 the record, 1 the one before */
     bool has_receipt : 1;
+    bool hearsay : 1;    /* it did not answer us yet: it does not count */
     bool is_owner : 1;   /* no copy: the owner, who is told the set */
-    bool placed : 1;     /* by us: its receipt is a change that we tell */
+    bool placed : 1;     /* by us, or told by one after us: that it counts is
+                            a change that we tell */
     bool is_placing : 1; /* counted in placing and placing_count */
     bool seen : 1;       /* proved itself to us since the start */
     bool fetched : 1;    /* back, by a third node: VERIFIED unless SILENT */
@@ -162,7 +164,9 @@ struct keeper_copy *keeper_copy_find(const struct keeper_object *o,
 /**
  * keeper_copy_add - copy of @peer, in the order of rank.
  *
- * One that is FAILED or GONE makes room where there are too many.
+ * One that is FAILED or GONE makes room where there are too many, first of
+ * those that never answered us; for one that is not STORED, also one that is
+ * hearsay.
  *
  * Return: NULL when there are too many.
  */

@@ -422,7 +422,8 @@ static size_t pull_sources(struct keeper *k, const struct keeper_object *o,
     size_t count = 0;
     list_for_each_copy(c, o)
     {
-        if (c->peer != k->self && (c->is_owner || keeper_counts(k, c)))
+        if (c->peer != k->self &&
+            (c->is_owner || c->hearsay || keeper_counts(k, c)))
             dst[count++] = c->peer->id;
     }
     if (keeper_look(o)->placer != NULL)

@@ -162,7 +162,9 @@ static void list_holders(const struct keeper_object *o, struct keeper_status *s)
             continue;
         struct keeper_holder_status *h = &s->holders[s->holders_count++];
         h->peer = c->peer->id;
-        h->state = c->state;
+        h->state = c->hearsay && c->state == KEEPER_HOLDER_STORED
+                       ? KEEPER_HOLDER_SILENT
+                       : c->state;
         h->since_ms = UINT64_C(1000) * c->since_s;
         h->last_verified_ms = UINT64_C(1000) * c->verified_s;
         h->until_ms = c->has_receipt ? UINT64_C(1000) * c->until_s : 0;

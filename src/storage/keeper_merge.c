@@ -26,6 +26,7 @@ void keeper_lost_copy(struct keeper *k, struct keeper_copy *c,
     keeper_copy_set(k, c, KEEPER_HOLDER_FAILED);
     keeper_chore(c)->retry_at = keeper_after(k, retry_ms);
     c->has_receipt = false;
+    c->hearsay = false;
     c->updating = false;
     c->fetched = false;
     c->due = MTIME_NEVER;
@@ -131,33 +132,56 @@ static void prove_first(struct keeper *k, struct keeper_copy *c, bool is_newer)
     keeper_due_sooner(k, c, at);
 }
 
-/* How a copy is seen after its receipt came from @from. */
+/*
+ * Its receipt is a word only, whoever brought it: it counts when it has
+ * answered us.
+ */
+static void hear(struct keeper *k, struct keeper_copy *c)
+{
+    c->hearsay = true;
+    keeper_audit_first(k, c);
+}
+
+/* How a copy is seen after its newer receipt came from @from. */
 static void receipt_taken(struct keeper *k, struct keeper_copy *c,
                           const struct keeper_peer *from)
 {
     switch (c->state) {
     case KEEPER_HOLDER_OFFERED:
     case KEEPER_HOLDER_PULLING:
+        /* It answers what we have asked of it: see take_receipt(). */
+        c->hearsay = false;
+        keeper_copy_set(k, c, KEEPER_HOLDER_STORED);
+        keeper_audit_plan(k, c);
+        c->seen = true;
+        break;
     case KEEPER_HOLDER_FAILED:
         keeper_copy_set(k, c, KEEPER_HOLDER_STORED);
-        keeper_audit_plan(k, c);
-        break;
-    case KEEPER_HOLDER_GONE:
-        if (c->seq <= UINT64_C(1000) * c->since_s + 999)
-            break; /* an old word of one that was given up since */
-        keeper_copy_set(k, c, KEEPER_HOLDER_STORED);
-        keeper_audit_plan(k, c);
+        hear(k, c);
         break;
     case KEEPER_HOLDER_SILENT:
+    case KEEPER_HOLDER_GONE:
         if (from == c->peer)
-            keeper_alive(k, c);
+            keeper_due_sooner(
+                k, c, keeper_soon(k, k->config.grace_ms / SOON_PARTS + 1));
         break;
     case KEEPER_HOLDER_STORED:
     case KEEPER_HOLDER_VERIFIED:
         break;
     }
-    if (from == c->peer)
-        c->seen = true;
+}
+
+/* The copy of a holder that we hear of for the first time; or NULL. */
+static struct keeper_copy *hear_of(struct keeper *k, struct keeper_object *o,
+                                   const struct peer_id *holder)
+{
+    struct keeper_peer *peer = keeper_peer_learn(k, holder);
+    if (peer == NULL)
+        return NULL;
+    struct keeper_copy *c = keeper_copy_add(k, o, peer, KEEPER_HOLDER_STORED);
+    if (c == NULL)
+        keeper_peer_tidy(k, peer);
+    return c;
 }
 
 static void take_receipt(struct keeper *k, struct keeper_object *o,
@@ -166,15 +190,13 @@ static void take_receipt(struct keeper *k, struct keeper_object *o,
 {
     struct keeper_copy *c = keeper_copy_find(o, &receipt->holder);
     bool is_new = c == NULL;
-    if (is_new) {
-        struct keeper_peer *peer = keeper_peer_learn(k, &receipt->holder);
-        c = peer == NULL ? NULL
-                         : keeper_copy_add(k, o, peer, KEEPER_HOLDER_STORED);
-        if (c == NULL) {
-            if (peer != NULL)
-                keeper_peer_tidy(k, peer);
-            return;
-        }
+    if (is_new)
+        c = hear_of(k, o, &receipt->holder);
+    if (c == NULL)
+        return;
+    if (c->is_placing && from != c->peer) {
+        keeper_due_sooner(k, c, k->now.mono); /* it tells us itself */
+        return;
     }
     bool counted = !is_new && keeper_counts(k, c);
     bool is_newer = is_new || receipt->seq > c->seq;
@@ -182,25 +204,35 @@ static void take_receipt(struct keeper *k, struct keeper_object *o,
                       c->state == KEEPER_HOLDER_FAILED;
     set_receipt(c, receipt);
     c->hash_index = hash_index;
-    if (is_doubted)
-        prove_first(k, c, is_newer);
-    else
-        receipt_taken(k, c, from);
-    if (is_new)
-        keeper_audit_plan(k, c);
     c->updating = false;
-    if (!counted && keeper_counts(k, c) && o->role == KEEPER_OWNER)
-        keeper_tell(k, KEEPER_EVENT_COPY, o, c->peer);
     /*
      * What we have brought about is told to all, and what comes from somebody
      * after us: two who did not know of each other learn it through us.
      */
-    bool is_news = !counted && !keeper_is_better(k, o, from);
-    if ((c->placed || is_news) && keeper_counts(k, c)) {
-        c->placed = false;
-        keeper_set_changed(k, o);
-    }
+    if (!counted && !keeper_is_better(k, o, from))
+        c->placed = true;
+    if (is_doubted)
+        prove_first(k, c, is_newer);
+    else if (is_new)
+        hear(k, c);
+    else
+        receipt_taken(k, c, from);
+    if (!counted)
+        keeper_counts_now(k, c);
     keeper_row_change(k, o);
+}
+
+void keeper_counts_now(struct keeper *k, struct keeper_copy *c)
+{
+    struct keeper_object *o = keeper_object_of(c);
+    if (!keeper_counts(k, c))
+        return;
+    if (o->role == KEEPER_OWNER)
+        keeper_tell(k, KEEPER_EVENT_COPY, o, c->peer);
+    if (c->placed)
+        keeper_set_changed(k, o);
+    c->placed = false;
+    keeper_touch(k, o);
 }
 
 /* What comes with these is of the one who answers, and of nobody else. */

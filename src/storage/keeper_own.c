@@ -9,7 +9,7 @@
 
 enum {
     RENEW_RETRY_MS = 3600 * 1000,
-    RELEASE_TRIES_MAX = 16, /* of a copy that never gave a receipt */
+    RELEASE_TRIES_MAX = 16, /* of a copy that never gave us a receipt */
     RECOVER_PARALLEL = 16,
     BACK_RETRY_MS = 5000,
 };
@@ -166,7 +166,7 @@ static bool may_hold(const struct keeper *k, const struct keeper_copy *c)
 {
     if (c->state == KEEPER_HOLDER_FAILED && !c->has_receipt)
         return false;
-    if (c->has_receipt)
+    if (c->has_receipt && !c->hearsay)
         return c->until_s > keeper_unix_s(k);
     return keeper_chore_look(c)->polls_failed < RELEASE_TRIES_MAX;
 }

@@ -47,6 +47,12 @@ struct keeper_output {
     struct keeper_out out;
 };
 
+/** struct keeper_credit - what may be spent now, in ms of a rate. */
+struct keeper_credit {
+    uint64_t ms;
+    struct mtime at;
+};
+
 struct keeper {
     struct keeper_config config;
     char network[OBJECT_NETWORK_MAX + 1];
@@ -87,8 +93,8 @@ struct keeper {
     uint64_t promised_bytes;
     int64_t budget_bytes; /* of repair; below 0: a debt */
     struct mtime budget_at;
-    uint64_t audit_credit_ms;
-    struct mtime audit_credit_at;
+    struct keeper_credit audit_credit;
+    struct keeper_credit unknown_credit; /* for audits of peers told of */
 
     size_t connected;
     size_t window_count; /* connected when the window began */
@@ -228,6 +234,9 @@ void keeper_merge_receipts(struct keeper *k, struct keeper_object *o,
  */
 bool keeper_merge_record(struct keeper *k, struct keeper_object *o,
                          struct bytes encoded, struct keeper_peer *from);
+
+/** keeper_counts_now - @c did not count before: it is told of where it does. */
+void keeper_counts_now(struct keeper *k, struct keeper_copy *c);
 
 /** keeper_bad_peer - @peer sent what no honest one sends. */
 void keeper_bad_peer(struct keeper *k, struct keeper_peer *peer, enum err err);

@@ -72,12 +72,19 @@ void keeper_silent(struct keeper *k, struct keeper_copy *c)
 
 void keeper_counts_again(struct keeper *k, struct keeper_copy *c)
 {
+    struct keeper_object *o = keeper_object_of(c);
     bool counted = keeper_counts(k, c);
+    bool is_first = c->hearsay;
+    c->hearsay = false;
     keeper_copy_set(k, c,
                     c->fetched ? KEEPER_HOLDER_VERIFIED : KEEPER_HOLDER_STORED);
     if (counted)
         return;
-    struct keeper_object *o = keeper_object_of(c);
+    if (is_first) {
+        keeper_counts_now(k, c);
+        keeper_row_change(k, o);
+        return;
+    }
     o->undone = 0; /* our view was short of this one, it may be */
     keeper_row_change(k, o);
     keeper_set_changed(k, o); /* there may be too many now */
@@ -85,7 +92,8 @@ void keeper_counts_again(struct keeper *k, struct keeper_copy *c)
 
 void keeper_alive(struct keeper *k, struct keeper_copy *c)
 {
-    if (c->state == KEEPER_HOLDER_SILENT || c->state == KEEPER_HOLDER_GONE)
+    if (c->state == KEEPER_HOLDER_SILENT || c->state == KEEPER_HOLDER_GONE ||
+        c->hearsay)
         keeper_counts_again(k, c);
 }
 

@@ -29,6 +29,8 @@ enum {
     ROW_IS_FIXED = 4,
     ROW_FLAGS = 7,
     COPY_HAS_RECEIPT = 1,
+    COPY_IS_HEARSAY = 2,
+    COPY_FLAGS = 3,
 };
 
 void keeper_row_change(struct keeper *k, struct keeper_object *o)
@@ -60,7 +62,8 @@ static void write_copy(const struct keeper *k, struct wr *w,
     wr_uvarint(w, peer.len);
     wr_bytes(w, peer);
     wr_u8(w, (uint8_t)c->state);
-    wr_u8(w, c->has_receipt ? COPY_HAS_RECEIPT : 0);
+    wr_u8(w, (uint8_t)((c->has_receipt ? COPY_HAS_RECEIPT : 0) |
+                       (c->hearsay ? COPY_IS_HEARSAY : 0)));
     wr_be32(w, c->since_s);
     wr_be32(w, c->verified_s);
     if (!c->has_receipt)
@@ -239,7 +242,7 @@ static void read_copy(struct keeper *k, struct keeper_object *o, struct rd *r)
     struct bytes peer_bytes = rd_view(r, rd_uvarint(r));
     uint8_t state = rd_u8(r);
     uint8_t flags = rd_u8(r);
-    if (peer_id_decode(peer_bytes, &id) != OK || flags > COPY_HAS_RECEIPT ||
+    if (peer_id_decode(peer_bytes, &id) != OK || flags > COPY_FLAGS ||
         state > KEEPER_HOLDER_GONE)
         rd_fail(r, E_CORRUPT);
     if (r->err != OK)
@@ -262,7 +265,8 @@ static void read_copy(struct keeper *k, struct keeper_object *o, struct rd *r)
     c->fetched = c->state == KEEPER_HOLDER_VERIFIED;
     c->since_s = rd_be32(r);
     c->verified_s = rd_be32(r);
-    if (flags != 0)
+    c->hearsay = (flags & COPY_IS_HEARSAY) != 0;
+    if ((flags & COPY_HAS_RECEIPT) != 0)
         read_receipt(k, r, c);
 }
 

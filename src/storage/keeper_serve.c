@@ -198,8 +198,9 @@ static void serve_notice(struct keeper *k, struct keeper_peer *from,
         if (c->state == KEEPER_HOLDER_PULLING)
             keeper_tell(k, KEEPER_EVENT_REFUSED, o, from)->reason =
                 storage_reason_name(k->in->reason);
+        bool counted = keeper_counts(k, c);
         keeper_withdrawn(k, c);
-        if (k->in->reason == STORAGE_REASON_SURPLUS)
+        if (counted && k->in->reason == STORAGE_REASON_SURPLUS)
             keeper_repair_undone(k, o);
     }
     keeper_out_begin(k, STORAGE_OK, NULL);

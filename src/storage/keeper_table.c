@@ -327,7 +327,8 @@ bool keeper_counts(const struct keeper *k, const struct keeper_copy *c)
     case KEEPER_HOLDER_STORED:
     case KEEPER_HOLDER_VERIFIED:
     case KEEPER_HOLDER_SILENT:
-        return c->has_receipt && c->until_s > keeper_unix_s(k) && !c->is_owner;
+        return c->has_receipt && !c->hearsay && c->until_s > keeper_unix_s(k) &&
+               !c->is_owner;
     case KEEPER_HOLDER_OFFERED:
     case KEEPER_HOLDER_PULLING:
     case KEEPER_HOLDER_FAILED:

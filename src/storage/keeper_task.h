@@ -104,6 +104,9 @@ void keeper_task_free(struct keeper *k, struct keeper_task *t);
 /** keeper_audit_plan - when @c is to be audited next. */
 void keeper_audit_plan(struct keeper *k, struct keeper_copy *c);
 
+/** keeper_audit_first - @c is hearsay: it is audited soon. */
+void keeper_audit_first(struct keeper *k, struct keeper_copy *c);
+
 /** keeper_audits_due - the time of copies of @o may have come. */
 void keeper_audits_due(struct keeper *k, struct keeper_object *o);
 
