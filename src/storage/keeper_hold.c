@@ -194,6 +194,7 @@ static void revive(struct keeper *k, struct keeper_object *o,
                    const struct checked_object *contract)
 {
     keeper_past_forget(o);
+    o->is_measured = false;
     keeper_set_record(o, &contract->record);
     if (keeper_self(o) == NULL)
         (void)keeper_copy_add(k, o, k->self, KEEPER_HOLDER_PULLING);
@@ -254,13 +255,13 @@ static void offer_known(struct keeper *k, struct keeper_object *o,
         take_new(k, from, id, contract);
         return;
     }
-    uint64_t old_bytes = o->size_bytes;
+    uint64_t old_bytes = keeper_bytes(o);
     uint64_t bytes = contract->record.size_bytes;
     struct keeper_peer *owner = keeper_owner_peer(k, o);
     enum storage_reason reason = STORAGE_REASON_OTHER;
     if (bytes > k->config.size_max)
         reason = STORAGE_REASON_SIZE;
-    else if (bytes > old_bytes)
+    else if (bytes > old_bytes && !o->is_measured)
         reason = no_room(k, owner, owner->owned_group, bytes - old_bytes);
     if (reason != STORAGE_REASON_OTHER) {
         keeper_refuse(k, id, reason, NULL);
@@ -582,9 +583,11 @@ static void pull_failed(struct keeper *k, struct keeper_object *o, enum err err)
 }
 
 /* All blocks are here and synced: count the root, unless it is counted. */
-static void begin_keeping(struct keeper *k, struct keeper_object *o)
+static void begin_keeping(struct keeper *k, struct keeper_object *o,
+                          uint64_t bytes)
 {
     o->phase = KEEPER_PHASE_KEEPING;
+    keeper_measured(k, o, bytes);
     keeper_count_root(k, o, true);
     struct keeper_task *t = keeper_task_new(k, KEEPER_TASK_KEEP, o, NULL);
     struct keeper_out *out = keeper_emit(k, KEEPER_KEEP);
@@ -613,7 +616,7 @@ void keeper_on_pulled(struct keeper *k, uint64_t id, enum err err,
     if (err != OK)
         pull_failed(k, o, err);
     else if (o->phase == KEEPER_PHASE_PULLING)
-        begin_keeping(k, o);
+        begin_keeping(k, o, bytes);
     else
         mended(k, o);
     keeper_settle(k);

@@ -114,8 +114,9 @@ struct keeper_object {
     struct keeper_past *past; /* NULL: this is the first record */
     uint8_t *name;            /* name_len bytes; NULL: none */
     struct mtime quiet_until; /* a better one audits; not before this */
-    uint64_t size_bytes;
+    uint64_t size_bytes;      /* as the record says, like the next one */
     uint64_t blocks;
+    uint64_t held_bytes; /* HOLDER: what the pull found; see is_measured */
     uint64_t created_s;
     uint64_t expires_s;
     uint64_t seq;
@@ -135,6 +136,7 @@ struct keeper_object {
     bool is_dirty : 1;                /* in keeper.dirty */
     bool counted : 1;                 /* counts its root in the store */
     bool promised : 1;                /* its size is in keeper.promised_bytes */
+    bool is_measured : 1;             /* all of it was here: held_bytes */
     bool on_disk : 1;                 /* it has a row */
     bool was_full : 1;                /* it had all its copies once */
     bool urgent : 1;    /* a copy was found to be a lie: no grace */
@@ -198,6 +200,12 @@ const struct keeper_work *keeper_look(const struct keeper_object *o);
 
 /** keeper_work_tidy - forget what is under way with @o where nothing is. */
 void keeper_work_tidy(const struct keeper *k, struct keeper_object *o);
+
+/** keeper_bytes - what @o takes: as the record says until it was pulled. */
+uint64_t keeper_bytes(const struct keeper_object *o);
+
+/** keeper_measured - the pull of @o found so many bytes. */
+void keeper_measured(struct keeper *k, struct keeper_object *o, uint64_t bytes);
 
 /** keeper_promise - count, or no longer count, the size of @o. */
 void keeper_promise(struct keeper *k, struct keeper_object *o, bool promised);

@@ -174,7 +174,7 @@ static bool offer_to(struct keeper *k, struct keeper_object *o,
 
 static void note_repair(struct keeper *k, struct keeper_object *o)
 {
-    uint64_t bytes = o->size_bytes;
+    uint64_t bytes = keeper_bytes(o);
     int64_t cost = bytes > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)bytes;
     k->budget_bytes -= cost;
     k->stats.repairs++;
@@ -312,7 +312,7 @@ void keeper_on_no_accept(struct keeper *k, struct keeper_task *t,
 static bool is_too_slow(const struct keeper *k, const struct keeper_copy *c)
 {
     uint64_t normal_ms =
-        keeper_object_of(c)->size_bytes / SLOWEST_PULL * 1000 +
+        keeper_bytes(keeper_object_of(c)) / SLOWEST_PULL * 1000 +
         UINT64_C(1) * PULLS_STOOD_STILL_MAX * k->config.pull_ms;
     uint64_t since_ms = UINT64_C(1000) * c->since_s;
     return k->now.unix_ms > since_ms && k->now.unix_ms - since_ms > normal_ms;

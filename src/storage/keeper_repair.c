@@ -178,7 +178,7 @@ static struct mtime late_at(const struct keeper *k,
                             const struct keeper_object *o)
 {
     uint64_t grace_ms = k->config.grace_ms;
-    uint64_t pull_ms = o->size_bytes / SLOW_PULL;
+    uint64_t pull_ms = keeper_bytes(o) / SLOW_PULL;
     uint64_t most_ms = grace_ms * LATE_GRACES_MAX;
     if (pull_ms > most_ms)
         pull_ms = most_ms;

@@ -13,6 +13,7 @@
  *   value: version (1), role (1), phase (1), flags (1), group (8), where
  *   there was a record before: has_previous (1), copies (1), delay_s (4),
  *   expires_s (8), until_s (8), latest_s (8), hashes of the last ones (3 x 32);
+ *   where the pull found another size than the record says: that size (8);
  *   record (uvarint length, bytes), copies (uvarint count), each: peer (uvarint
  *   length, bytes), state (1), flags (1), since_s (4), verified_s (4), and with
  *   a receipt which record it names (1), stored_s (4), until_s (4), seq (8),
@@ -27,7 +28,8 @@ enum {
     ROW_WAS_FULL = 1,
     ROW_HAS_PAST = 2,
     ROW_IS_FIXED = 4,
-    ROW_FLAGS = 7,
+    ROW_HAS_SIZE = 8,
+    ROW_FLAGS = 15,
     COPY_HAS_RECEIPT = 1,
     COPY_IS_HEARSAY = 2,
     COPY_FLAGS = 3,
@@ -77,6 +79,12 @@ static void write_copy(const struct keeper *k, struct wr *w,
                  (struct bytes){.p = keeper_sig(c), .len = ED25519_SIG_BYTES});
 }
 
+/* Whether its size is another than the record says. */
+static bool has_other_size(const struct keeper_object *o)
+{
+    return o->is_measured && o->held_bytes != o->size_bytes;
+}
+
 static void write_past(struct wr *w, const struct keeper_past *p)
 {
     wr_u8(w, p->has_previous);
@@ -96,10 +104,13 @@ static struct buf *make_value(struct keeper *k, const struct keeper_object *o)
     wr_u8(&w, (uint8_t)o->phase);
     wr_u8(&w, (uint8_t)((o->was_full ? ROW_WAS_FULL : 0) |
                         (o->past != NULL ? ROW_HAS_PAST : 0) |
-                        (o->is_fixed ? ROW_IS_FIXED : 0)));
+                        (o->is_fixed ? ROW_IS_FIXED : 0) |
+                        (has_other_size(o) ? ROW_HAS_SIZE : 0)));
     wr_be64(&w, keeper_owner_peer(k, o)->owned_group);
     if (o->past != NULL)
         write_past(&w, o->past);
+    if (has_other_size(o))
+        wr_be64(&w, o->held_bytes);
     uint8_t record[OBJECT_RECORD_BYTES_MAX];
     struct wr rw = wr_init(record, sizeof(record));
     object_write(&rw, keeper_contract(k, o));
@@ -293,6 +304,7 @@ static void resume(struct keeper *k, struct keeper_object *o)
     case KEEPER_PHASE_HELD:
     case KEEPER_PHASE_RELEASING:
         keeper_count_root(k, o, true);
+        o->is_measured = true;
         k->stats.held++;
         break;
     case KEEPER_PHASE_PULLING:
@@ -348,9 +360,12 @@ static enum err load(struct keeper *k, struct bytes key, struct bytes value)
     struct keeper_past past = {0};
     if ((flags & ROW_HAS_PAST) != 0)
         read_past(&r, &past);
+    bool has_size = (flags & ROW_HAS_SIZE) != 0;
+    uint64_t held_bytes = has_size ? rd_be64(&r) : 0;
     struct checked_object contract;
     if (read_contract(&r, &contract) != OK || role > KEEPER_HOLDER ||
-        phase > KEEPER_PHASE_TOMB || flags > ROW_FLAGS)
+        phase > KEEPER_PHASE_TOMB || flags > ROW_FLAGS ||
+        held_bytes > OBJECT_SIZE_BYTES_MAX)
         return E_CORRUPT;
     const struct object_record *record = &contract.record;
     if (keeper_object_find(k, &record->root, record->owner) != NULL)
@@ -366,6 +381,7 @@ static enum err load(struct keeper *k, struct bytes key, struct bytes value)
     if (o->past != NULL)
         o->past->since_s = keeper_unix_s(k);
     o->is_fixed = (flags & ROW_IS_FIXED) != 0;
+    o->held_bytes = has_size ? held_bytes : o->size_bytes;
     struct keeper_peer *owner = keeper_owner_peer(k, o);
     if (o->role == KEEPER_HOLDER)
         owner->owned_group = group;

@@ -286,12 +286,28 @@ void keeper_object_free(struct keeper *k, struct keeper_object *o)
     mem_free(o);
 }
 
+uint64_t keeper_bytes(const struct keeper_object *o)
+{
+    return o->is_measured ? o->held_bytes : o->size_bytes;
+}
+
+void keeper_measured(struct keeper *k, struct keeper_object *o, uint64_t bytes)
+{
+    bool promised = o->promised;
+    if (promised)
+        keeper_promise(k, o, false);
+    o->held_bytes = bytes;
+    o->is_measured = true;
+    if (promised)
+        keeper_promise(k, o, true);
+}
+
 void keeper_promise(struct keeper *k, struct keeper_object *o, bool promised)
 {
     if (o->promised == promised)
         return;
     o->promised = promised;
-    uint64_t bytes = o->size_bytes;
+    uint64_t bytes = keeper_bytes(o);
     struct keeper_peer *owner = keeper_owner_peer(k, o);
     if (promised) {
         k->promised_bytes += bytes;
