@@ -81,8 +81,8 @@ enum keeper_state {
     KEEPER_STORED,    /* as many receipts as wanted */
     KEEPER_VERIFIED,  /* and a part was fetched back by a third node */
     KEEPER_SAFE,      /* from every holder that counts, now: switch off */
-    KEEPER_DEGRADED,  /* had enough copies, has fewer now */
-    KEEPER_LOST,      /* had copies, has none now */
+    KEEPER_DEGRADED,  /* had enough copies, knows of fewer now */
+    KEEPER_LOST,      /* had copies; nobody is left who may have one */
     KEEPER_RELEASING, /* removed; holders are being told */
 };
 

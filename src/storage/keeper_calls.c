@@ -590,9 +590,12 @@ static void on_refused(struct keeper *k, struct keeper_task *t)
 static void finish_call(struct keeper *k, struct keeper_task *t)
 {
     struct keeper_peer *p = keeper_peer_ref(t->peer);
+    bool recovers = t->recovers;
     if (t->object != NULL)
         keeper_touch(k, t->object);
     keeper_task_free(k, t);
+    if (recovers)
+        keeper_on_expected(k);
     keeper_audit_peer(k, p);
     keeper_tell_peer(k, p);
     keeper_settle(k);

@@ -118,6 +118,39 @@ static struct proofs count_proofs(const struct keeper *k,
     return p;
 }
 
+/*
+ * Whether @c may have the object, though it does not count: nobody has answered
+ * for it yet, or its receipt has ended and it was not given up.
+ */
+static bool may_be_there(const struct keeper_copy *c)
+{
+    switch (c->state) {
+    case KEEPER_HOLDER_STORED:
+    case KEEPER_HOLDER_VERIFIED:
+    case KEEPER_HOLDER_SILENT:
+        return true;
+    case KEEPER_HOLDER_PULLING:
+        return !c->placed; /* it was said to have it */
+    case KEEPER_HOLDER_OFFERED:
+    case KEEPER_HOLDER_FAILED:
+    case KEEPER_HOLDER_GONE:
+        return false;
+    }
+    return false;
+}
+
+static bool is_lost(const struct keeper *k, const struct keeper_object *o)
+{
+    if (keeper_live(k, o) > 0)
+        return false;
+    list_for_each_copy(c, o)
+    {
+        if (!c->is_owner && may_be_there(c))
+            return false;
+    }
+    return true;
+}
+
 enum keeper_state keeper_state_of(const struct keeper *k,
                                   const struct keeper_object *o)
 {
@@ -132,7 +165,7 @@ enum keeper_state keeper_state_of(const struct keeper *k,
         return p.verified > 0 ? KEEPER_VERIFIED : KEEPER_STORED;
     }
     if (o->was_full)
-        return live > 0 ? KEEPER_DEGRADED : KEEPER_LOST;
+        return is_lost(k, o) ? KEEPER_LOST : KEEPER_DEGRADED;
     if (live > 0)
         return KEEPER_PARTIAL;
     return keeper_look(o)->placing > 0 ? KEEPER_ANNOUNCED : KEEPER_LOCAL;

@@ -473,6 +473,13 @@ static void recover_record(struct keeper *k, struct keeper_peer *peer,
     keeper_expect(k, o, peer);
 }
 
+void keeper_on_expected(struct keeper *k)
+{
+    assert(k->recover_left > 0);
+    k->recover_left--;
+    recover_next(k);
+}
+
 void keeper_on_records(struct keeper *k, struct keeper_task *t, bool answered)
 {
     assert(k->recover_left > 0);

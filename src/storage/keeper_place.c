@@ -336,12 +336,25 @@ void keeper_expect(struct keeper *k, struct keeper_object *o,
     struct keeper_copy *c = keeper_copy_find(o, &peer->id);
     if (c == NULL)
         c = keeper_copy_add(k, o, peer, KEEPER_HOLDER_PULLING);
-    if (c == NULL || c->state != KEEPER_HOLDER_PULLING || c->is_placing)
+    if (c == NULL)
         return;
-    c->is_placing = true;
-    keeper_work(o)->placing++;
-    k->placing_count++;
-    keeper_due(k, c, keeper_soon(k, k->config.request_ms));
+    bool is_new = c->state == KEEPER_HOLDER_PULLING && !c->is_placing;
+    if (is_new) {
+        c->is_placing = true;
+        keeper_work(o)->placing++;
+        k->placing_count++;
+        keeper_due(k, c, keeper_soon(k, k->config.request_ms));
+    }
+    if (!is_new && !c->hearsay)
+        return;
+    keeper_out_begin(k, STORAGE_STATUS, o);
+    struct keeper_task *t = peer->calls < KEEPER_PEER_CALLS_MAX / 2
+                                ? keeper_call(k, peer, o)
+                                : NULL;
+    if (t == NULL)
+        return; /* asked when it is due */
+    t->recovers = true;
+    k->recover_left++;
 }
 
 static bool is_behind(const struct keeper *k, const struct keeper_copy *c)

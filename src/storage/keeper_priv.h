@@ -341,7 +341,8 @@ void keeper_on_no_accept(struct keeper *k, struct keeper_task *t,
 /** keeper_poll - copy @c is PULLING: ask whether it is done. */
 void keeper_poll(struct keeper *k, struct keeper_copy *c);
 
-/** keeper_expect - @peer says that it has @o: ask for its receipt. */
+/** keeper_expect - @peer says that it has @o: ask for its receipt.  The
+ * recovery waits for the answer, if @peer may be asked at once. */
 void keeper_expect(struct keeper *k, struct keeper_object *o,
                    struct keeper_peer *peer);
 
@@ -404,6 +405,9 @@ void keeper_on_fetched_back(struct keeper *k, struct keeper_task *t,
 
 /** keeper_on_not_released - RELEASE was not answered. */
 void keeper_on_not_released(struct keeper *k, struct keeper_task *t);
+
+/** keeper_on_expected - one that was asked by keeper_expect() is done. */
+void keeper_on_expected(struct keeper *k);
 
 /** keeper_on_records - answer to MINE; false: none came. */
 void keeper_on_records(struct keeper *k, struct keeper_task *t, bool answered);

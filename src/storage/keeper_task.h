@@ -77,6 +77,7 @@ struct keeper_task {
     struct keeper_peer *peer;   /* one reference; or NULL */
     struct keeper_audit *audit; /* CALL AUDIT, AUDIT_*; NULL: given up */
     size_t item;                /* AUDIT_PICK */
+    bool recovers;              /* CALL STATUS: the recovery waits for it */
     uint32_t generation;        /* STORE, SERVE_ROW, CALL HOLDERS */
     struct peer_id other;       /* BACK_PICK, CALL FETCHBACK: the holder */
     struct cid *roots;          /* SERVE_DIGEST: of the items */

@@ -371,6 +371,7 @@ def a_lost_machine_is_recovered(t):
 
     def recovered():
         lines = new.lines("objects", "recover")
+        check("lost" not in [line.get("state") for line in lines], lines)
         return cid in [line.get("root") for line in lines]
     wait_for(recovered, SECONDS, "recover finds it")
     check(cid in [one["root"] for one in new.lines("objects", "ls")], "ls")

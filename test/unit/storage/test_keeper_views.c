@@ -176,7 +176,7 @@ static void test_blind_owner_sees_holders(struct net *n)
     net_start(n, holder);
     net_run(n, UINT64_C(5) * NET_GRACE_MS);
     assert_int_equal(net_status(n, OWNER, 0).copies_stored, 1);
-    assert_true(counts(view(n, OWNER, holder)));
+    assert_counted(n, holder);
 }
 
 /* It does not take what it hears for an audit, so holders go on to act. */
@@ -395,6 +395,74 @@ static void test_two_sets_meet(struct net *n)
     assert_agree(n, false);
 }
 
+static void assert_not_lost(struct net *n)
+{
+    static struct keeper_status s; /* NOLINT: scratch */
+    enum err err =
+        keeper_status(n->nodes[OWNER].keeper, &n->roots[0], net_now(n), &s);
+    assert_true(err != OK || s.state != KEEPER_LOST);
+}
+
+/* Who lists its objects as soon as they are recovered sees what there is. */
+static void test_recovered_is_not_lost(struct net *n)
+{
+    struct peer_id peers[NODES - 1];
+    for (size_t i = 1; i < NODES; i++)
+        peers[i - 1] = n->nodes[i].id;
+    net_kill(n, OWNER);
+    net_wipe(n, OWNER);
+    net_start(n, OWNER);
+    net_run(n, SETTLE_MS);
+    uint64_t job = 0;
+    assert_int_equal(keeper_recover(n->nodes[OWNER].keeper, peers, NODES - 1,
+                                    net_now(n), &job),
+                     OK);
+    net_drain(n, OWNER);
+    for (int tries = 0; n->nodes[OWNER].done_job != job; tries++) {
+        assert_true(tries < TRIES);
+        assert_not_lost(n);
+        net_run(n, 1);
+    }
+    struct keeper_status s = net_status(n, OWNER, 0);
+    assert_int_equal(s.copies_stored, COPIES);
+    assert_int_equal(s.state, KEEPER_STORED);
+}
+
+/* An owner that was away for longer than receipts last does not know yet. */
+static void test_back_late_is_not_lost(void **state)
+{
+    enum { RECEIPT_MS = 10 * 60 * 1000, STEPS = 100 };
+    struct net *n = net_new(1, NODES);
+    (void)state;
+    n->config.receipt_ms = RECEIPT_MS;
+    for (size_t i = 0; i < NODES; i++) {
+        net_kill(n, i);
+        net_start(n, i);
+    }
+    net_put(n, OWNER, net_root(n, NET_OBJECT_BYTES), COPIES);
+    net_run(n, SETTLE_MS + UINT64_C(2) * NET_AUDIT_MS);
+    net_kill(n, OWNER);
+    net_run(n, UINT64_C(2) * RECEIPT_MS);
+    net_start(n, OWNER);
+    assert_int_equal(net_status(n, OWNER, 0).copies_stored, 0);
+    for (int i = 0; i < STEPS; i++) {
+        assert_not_lost(n);
+        net_run(n, NET_AUDIT_MS / STEPS + 50);
+    }
+    assert_int_equal(net_status(n, OWNER, 0).copies_stored, COPIES);
+    /* Its holders have nothing any more, and say so. */
+    n->nodes[OWNER].is_lazy = true;
+    for (size_t i = 1; i < NODES; i++) {
+        net_kill(n, i);
+        net_wipe(n, i);
+        net_start(n, i);
+        n->nodes[i].disk_full = true;
+    }
+    net_run(n, UINT64_C(3) * NET_GRACE_MS);
+    assert_int_equal(net_status(n, OWNER, 0).state, KEEPER_LOST);
+    net_free(n);
+}
+
 #define SCENE(copies, check)                                                   \
     {                                                                          \
 #check, each_seed, NULL, net_teardown, &(struct scene)                 \
@@ -418,6 +486,8 @@ int main(void)
         SCENE(COPIES, test_refused_owner_calms_down),
         SCENE(COPIES, test_false_surplus),
         SCENE(COPIES, test_two_sets_meet),
+        SCENE(COPIES, test_recovered_is_not_lost),
+        cmocka_unit_test_teardown(test_back_late_is_not_lost, net_teardown),
     };
     net_filter();
     return cmocka_run_group_tests(tests, NULL, NULL);
