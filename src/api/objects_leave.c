@@ -19,11 +19,11 @@ struct leaving {
     struct objects_op op;
     struct timer timer;
     struct mtime deadline;
-    size_t total; /* kept when it began */
+    size_t total; /* to be handed over when it began */
     size_t gone;  /* as last seen */
     struct mtime moved_at;
     bool has_told; /* why nothing moves */
-    bool ended;    /* nothing is kept any more */
+    bool ended;    /* nothing is to be handed over any more */
 };
 
 static struct clock *clock_of(const struct leaving *l)
@@ -31,9 +31,15 @@ static struct clock *clock_of(const struct leaving *l)
     return node_env(l->q->node)->clock;
 }
 
+/* What its owner has released is handed to nobody: it stays its time. */
+static size_t count_releasing(const struct leaving *l)
+{
+    return objects_stats(node_objects(l->q->node)).releasing;
+}
+
 static size_t count_held(const struct leaving *l)
 {
-    return objects_stats(node_objects(l->q->node)).held;
+    return objects_stats(node_objects(l->q->node)).held - count_releasing(l);
 }
 
 static size_t count_gone(const struct leaving *l)
@@ -53,8 +59,13 @@ static void on_left(struct objects_op *op, enum err err, struct mtime now)
         return;
     }
     l->ended = true;
-    lines_json(l->q, json_pack("{s:I,s:I}", "handed_over", (json_int_t)l->total,
-                               "left", (json_int_t)0));
+    json_t *line = json_pack("{s:I,s:I}", "handed_over", (json_int_t)l->total,
+                             "left", (json_int_t)0);
+    size_t releasing = count_releasing(l);
+    if (releasing > 0)
+        (void)json_object_set_new(line, "releasing",
+                                  json_integer((json_int_t)releasing));
+    lines_json(l->q, line);
     lines_end(l->q);
 }
 
@@ -67,8 +78,9 @@ static void give_up(struct leaving *l)
     strbuf_u64(&text, count_gone(l));
     strbuf_str(&text, " of ");
     strbuf_u64(&text, l->total);
-    strbuf_str(&text, " objects were handed over in time; this node goes on "
-                      "keeping the others");
+    strbuf_str(&text, l->total == 1 ? " object was" : " objects were");
+    strbuf_str(&text, " handed over in time; this node goes on keeping ");
+    strbuf_str(&text, l->total == 1 ? "it" : "the others");
     reply_error(l->q, ERROR_TIMEOUT, strbuf_cstr(&text), NULL);
     strbuf_release(&text);
 }

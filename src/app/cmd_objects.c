@@ -331,26 +331,45 @@ int cmd_objects_recover(struct cli *cli)
     return call_exit(cli, err);
 }
 
+static void print_left(const struct cli *cli, const json_t *line)
+{
+    unsigned long long handed_over = answer_u64(line, "handed_over", 0);
+    unsigned long long releasing = answer_u64(line, "releasing", 0);
+
+    output_line("%llu %s handed over; nothing %sis kept for others any more.",
+                handed_over, handed_over == 1 ? "object was" : "objects were",
+                releasing == 0 ? "" : "else ");
+    if (releasing > 0)
+        output_message(cli,
+                       releasing == 1
+                           ? "%llu that its owner has released stays here "
+                             "until its delay is over."
+                           : "%llu that their owners have released stay here "
+                             "until their delay is over.",
+                       releasing);
+}
+
 static enum err on_left(struct cli *cli, void *ctx, const json_t *line)
 {
+    unsigned long long leaving = answer_u64(line, "leaving", 0);
+
     (void)ctx; /* the line tells all */
     if (cli->json)
         output_json(json_deep_copy(line));
     else if (answer_has(line, "leaving"))
         output_message(cli,
-                       "%llu objects are kept for others; waiting up to %llu s "
-                       "until other nodes have them.",
-                       (unsigned long long)answer_u64(line, "leaving", 0),
-                       (unsigned long long)answer_u64(line, "timeout_s", 0));
+                       "%llu %s kept for others; waiting up to %llu s until "
+                       "other nodes have %s.",
+                       leaving, leaving == 1 ? "object is" : "objects are",
+                       (unsigned long long)answer_u64(line, "timeout_s", 0),
+                       leaving == 1 ? "it" : "them");
     else if (answer_has(line, "waits_for"))
         output_message(cli, "%s",
                        strcmp(answer_text(line, "waits_for"), "nodes") == 0
                            ? "No other node that is known has room; waiting."
                            : "Other nodes are asked, or fetch; waiting.");
     else if (answer_has(line, "handed_over"))
-        output_line("%llu objects were handed over; nothing is kept for others "
-                    "any more.",
-                    (unsigned long long)answer_u64(line, "handed_over", 0));
+        print_left(cli, line);
     (void)fflush(stdout); /* each as it comes; output_finish() tells */
     return OK;
 }

@@ -449,8 +449,9 @@ MUST_USE enum err keeper_recover(struct keeper *k, const struct peer_id *peers,
 
 /**
  * keeper_leave - hand over all that is held for others; accept no more.
- * @ret_job: of the KEEPER_DONE that follows when nothing is held.  It may never
- * follow where there are no others: who asked sets a time.
+ * @ret_job: of the KEEPER_DONE that follows when nothing is held but what is
+ * released and waits for its delay.  It may never follow where there are no
+ * others: who asked sets a time.
  *
  * Return: OK; E_AGAIN when one is under way.
  */
@@ -489,6 +490,7 @@ bool keeper_kept(const struct keeper *k, const struct cid *root);
 struct keeper_stats {
     size_t owned;            /* own objects */
     size_t held;             /* kept for others */
+    size_t releasing;        /* of them: released, the delay is not over */
     size_t pulling;          /* accepted, not here yet */
     size_t peers;            /* remembered */
     uint64_t promised_bytes; /* accepted or kept for others */

@@ -359,8 +359,7 @@ static void drop_copies(struct keeper *k, struct keeper_object *o)
 /* Nothing of it stays here but the memory that it was released. */
 static void bury(struct keeper *k, struct keeper_object *o)
 {
-    if (o->phase == KEEPER_PHASE_HELD || o->phase == KEEPER_PHASE_RELEASING)
-        k->stats.held--;
+    keeper_uncount(k, o);
     cancel_pull(k, o);
     keeper_unqueue(o);
     drop_copies(k, o);
@@ -378,11 +377,13 @@ static void begin_release(struct keeper *k, struct keeper_object *o)
     switch (o->phase) {
     case KEEPER_PHASE_HELD:
         o->phase = KEEPER_PHASE_RELEASING;
+        k->stats.releasing++;
         break;
     case KEEPER_PHASE_PULLING:
     case KEEPER_PHASE_KEEPING:
         o->phase = KEEPER_PHASE_RELEASING; /* nobody waits for a receipt */
         k->stats.held++;
+        k->stats.releasing++;
         o->past->until_s = 0;
         break;
     case KEEPER_PHASE_RELEASING:
@@ -409,10 +410,12 @@ void keeper_adopt(struct keeper *k, struct keeper_object *o,
     keeper_row_change(k, o);
     if (o->role == KEEPER_OWNER)
         return;
-    if (is_release)
+    if (is_release) {
         begin_release(k, o);
-    else if (o->phase == KEEPER_PHASE_RELEASING)
+    } else if (o->phase == KEEPER_PHASE_RELEASING) {
         o->phase = KEEPER_PHASE_HELD;
+        k->stats.releasing--;
+    }
     if (o->phase == KEEPER_PHASE_HELD && keeper_self(o)->has_receipt)
         keeper_sign_own(k, o);
 }

@@ -154,6 +154,9 @@ struct keeper_object {
 struct keeper_object *keeper_object_new(struct keeper *k, enum keeper_role role,
                                         const struct checked_object *contract);
 
+/** keeper_uncount - @o is held no more; nothing where it was not. */
+void keeper_uncount(struct keeper *k, const struct keeper_object *o);
+
 /** keeper_object_free - forget @o, its copies and what it waits for. */
 void keeper_object_free(struct keeper *k, struct keeper_object *o);
 

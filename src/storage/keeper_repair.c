@@ -392,7 +392,7 @@ bool keeper_repair_check(struct keeper *k, struct keeper_object *o)
 
 void keeper_leave_check(struct keeper *k)
 {
-    if (k->leave_job == 0 || k->stats.held > 0)
+    if (k->leave_job == 0 || k->stats.held > k->stats.releasing)
         return;
     struct keeper_out *out = keeper_emit(k, KEEPER_DONE);
     out->id = k->leave_job;

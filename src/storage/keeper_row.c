@@ -306,6 +306,7 @@ static void resume(struct keeper *k, struct keeper_object *o)
         keeper_count_root(k, o, true);
         o->is_measured = true;
         k->stats.held++;
+        k->stats.releasing += o->phase == KEEPER_PHASE_RELEASING;
         break;
     case KEEPER_PHASE_PULLING:
     case KEEPER_PHASE_TOMB:

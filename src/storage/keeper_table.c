@@ -261,6 +261,13 @@ static void free_work(struct keeper *k, struct keeper_object *o)
     o->work = NULL;
 }
 
+void keeper_uncount(struct keeper *k, const struct keeper_object *o)
+{
+    bool is_releasing = o->phase == KEEPER_PHASE_RELEASING;
+    k->stats.releasing -= is_releasing;
+    k->stats.held -= is_releasing || o->phase == KEEPER_PHASE_HELD;
+}
+
 void keeper_object_free(struct keeper *k, struct keeper_object *o)
 {
     keeper_promise(k, o, false);
@@ -275,9 +282,8 @@ void keeper_object_free(struct keeper *k, struct keeper_object *o)
     free_work(k, o);
     if (o->role == KEEPER_OWNER)
         k->stats.owned--;
-    else if (o->phase == KEEPER_PHASE_HELD ||
-             o->phase == KEEPER_PHASE_RELEASING)
-        k->stats.held--;
+    else
+        keeper_uncount(k, o);
     keeper_heap_unset(&k->heap, &o->timer);
     undirty(k, o);
     mem_free(o->copies);

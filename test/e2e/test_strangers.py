@@ -338,6 +338,33 @@ def a_leaver_hands_over(t):
 
 
 @test
+def what_is_released_is_not_waited_for(t):
+    """An object that waits for the delay after its release keeps nobody from
+    leaving; it stays until then, and leave says so."""
+    nodes = network(t, 2)
+    owner, leaver = nodes
+    path = trees.random_file(t.path("slow"), t.seed, 5000)
+    slow = owner.lines("add", path)[-1]["cid"]
+    api.lines(owner, "POST", "/api/v1/objects",
+              {"cid": slow, "copies": 1, "release_delay_s": 3600,
+               "wait": "local"})
+    path = trees.random_file(t.path("other"), t.seed + 1, 5000)
+    cid = owner.lines("add", "--copies", 1, path)[-1]["cid"]
+    wait_holders([leaver], slow, 1)
+    wait_holders([leaver], cid, 1)
+    owner.ok("rm", slow)
+    wait_for(lambda: status(leaver, slow)["state"] == "releasing", SECONDS,
+             "the holder knows of the release")
+    more = start(t.node("more"), owner)
+    result = leaver.ok("objects", "leave", "--timeout", "60s")
+    check(b"1 object was handed over; nothing else is kept" in result.out,
+          result)
+    check("1 that its owner has released stays" in result.err, result)
+    equal(held(more), {cid}, "what was handed over")
+    equal(status(leaver, slow)["state"], "releasing", "what stays")
+
+
+@test
 def who_has_left_takes_nothing(t):
     """Until it is started anew, a node that handed over is offered nothing;
     then it is again."""

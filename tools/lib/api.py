@@ -19,8 +19,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def request(node, method, path, body=None):
-    """Status, and the JSON value of the answer or None."""
+def _answer(node, method, path, body):
     connection = _Connection(str(node.path / "api.sock"))
     try:
         headers = {"Content-Type": "application/json"} if body else {}
@@ -30,7 +29,21 @@ def request(node, method, path, body=None):
         data = answer.read()
     finally:
         connection.close()
-    return answer.status, json.loads(data) if data else None
+    return answer.status, data
+
+
+def request(node, method, path, body=None):
+    """Status, and the JSON value of the answer or None."""
+    status, data = _answer(node, method, path, body)
+    return status, json.loads(data) if data else None
+
+
+def lines(node, method, path, body=None):
+    """The JSON values of the lines of an answer that must be a success."""
+    status, data = _answer(node, method, path, body)
+    if status != 200:
+        raise Failure(f"{method} {path}: {status}: {data}")
+    return [json.loads(line) for line in data.splitlines()]
 
 
 def get(node, path):
