@@ -449,7 +449,9 @@ static void on_state(struct keeper *k, struct keeper_task *t)
         note_progress(k, c);
         break;
     case STORAGE_STATE_KEPT:
-        keeper_alive(k, c);
+        /* An owner may have no blocks to audit by; a holder has them. */
+        if (!c->hearsay || o->role == KEEPER_OWNER)
+            keeper_alive(k, c);
         break;
     case STORAGE_STATE_NONE:
     case STORAGE_STATE_RELEASED:

@@ -592,6 +592,46 @@ static void test_accept_brings_own_receipt_only(void **state)
     host_free(h);
 }
 
+/* Who audits, and says to keep it when asked, is believed after an audit. */
+static void test_state_is_no_proof_for_a_holder(void **state)
+{
+    struct host *h = host_new();
+    static struct storage_message m;                /* NOLINT: scratch */
+    static struct keeper_status status;             /* NOLINT: scratch */
+    static uint8_t receipt[RECEIPT_BYTES_MAX];      /* NOLINT: scratch */
+    static uint8_t room[STORAGE_MESSAGE_BYTES_MAX]; /* NOLINT: scratch */
+    struct thing t = {
+        .owner = 1003, .root = 3, .bytes = OBJECT_BYTES, .copies = 3};
+    struct cid root = root_of(3);
+
+    (void)state;
+    assert_int_equal(offer(h, 1, 7, &t), STORAGE_REASON_OTHER);
+    end_pulls(h);
+    struct checked_object object = sign(h, &t);
+    h->keeps_sends = true;
+    m.type = STORAGE_AUDIT;
+    m.items_count = 1;
+    m.items[0].root = root;
+    m.items[0].cid = root;
+    assert_int_equal(ask(h, 2, 8, &m), OK);
+    assert_int_equal(h->sent.type, STORAGE_STATUS);
+    memset(&m, 0, sizeof(m));
+    m.type = STORAGE_STATE;
+    m.state = STORAGE_STATE_KEPT;
+    m.receipts_count = 1;
+    m.receipts[0] = receipt_put(h, &object, 2, receipt);
+    struct wr w = wr_init(room, sizeof(room));
+    storage_message_encode(&w, &m);
+    keeper_on_reply(h->keeper, h->sent_id,
+                    (struct bytes){.p = room, .len = wr_len(&w)}, h->now);
+    drain(h);
+    assert_int_equal(keeper_status(h->keeper, &root, h->now, &status), OK);
+    assert_int_equal(status.holders_count, 2);
+    assert_int_equal(status.copies_stored, 1);
+    assert_int_equal(keeper_get_stats(h->keeper).bad_messages, 0);
+    host_free(h);
+}
+
 /* Audits. */
 
 static void test_strangers_mend_nothing(void **state)
@@ -633,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_had_ends),
         cmocka_unit_test(test_too_many_that_wait_are_refused),
         cmocka_unit_test(test_accept_brings_own_receipt_only),
+        cmocka_unit_test(test_state_is_no_proof_for_a_holder),
         cmocka_unit_test(test_strangers_mend_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
