@@ -13,7 +13,7 @@ enum {
     /* Candidates have changed: told at most once in so long, rarer when there
      * are many, all of which are looked at then. */
     CHANGED_MS = 1000,
-    CHANGED_EACH_MS = 20,
+    CHANGED_EACH_MS = 50,
     CHANGED_MAX_MS = 20 * 1000,
     CONNS_LEAST = 4,
     OUTBOUND_PART = 3, /* of all places, at most */

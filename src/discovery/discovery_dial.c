@@ -5,7 +5,9 @@
 
 enum {
     RETRY_MS = 10 * 1000,
-    RETRY_ALONE_MS = 3 * 1000, /* of bootstrap peers, while nobody is there */
+    RETRY_ALONE_MS = 3 * 1000, /* of bootstrap peers, while nobody is there, */
+    RETRY_ALONE_MAX_MS = 30 * 1000, /* at most */
+    NEXT_WAY_IN_MS = 500, /* until the next bootstrap peer is dialled too */
     RETRY_DOUBLINGS = 9,
     RETRY_MAX_MS = 60 * 60 * 1000,
     RETRY_WANTED_MS = 5 * 60 * 1000, /* at most, of manual, bootstrap peers */
@@ -55,9 +57,37 @@ void discovery_dial_end(struct discovery *d, struct dial *dial)
     mem_free(dial);
 }
 
+static struct mtime later(struct mtime a, struct mtime b)
+{
+    return mtime_before(a, b) ? b : a;
+}
+
 static bool is_wanted(const struct book_peer *p)
 {
     return p->manual || p->source == BOOK_BOOTSTRAP || p->source == BOOK_DNS;
+}
+
+/* One of those that everybody who is new dials: they are not all dialled at
+ * once, since one that answers is enough. */
+static bool is_way_in(const struct book_peer *p)
+{
+    return is_wanted(p) && !p->manual;
+}
+
+/* Whether nobody is connected but perhaps @p, which is about to go. */
+static bool is_alone(const struct discovery *d, const struct book_peer *p)
+{
+    return d->links.count == (discovery_link(d, &p->id) != NULL);
+}
+
+/* While nobody is connected there is no other way in: it is looked at often
+ * whether it is open again. */
+static uint32_t longest_wait(const struct discovery *d,
+                             const struct book_peer *p)
+{
+    if (!is_wanted(p))
+        return RETRY_MAX_MS;
+    return is_alone(d, p) ? RETRY_ALONE_MAX_MS : RETRY_WANTED_MS;
 }
 
 void discovery_retry_later(struct discovery *d, struct book_peer *p,
@@ -67,9 +97,9 @@ void discovery_retry_later(struct discovery *d, struct book_peer *p,
     if (doublings > RETRY_DOUBLINGS)
         doublings = RETRY_DOUBLINGS;
     /* The way into the network may be full, and soon is not. */
-    bool hurry = is_wanted(p) && d->links.count == 0;
+    bool hurry = is_wanted(p) && is_alone(d, p);
     uint32_t ms = (uint32_t)(hurry ? RETRY_ALONE_MS : RETRY_MS) << doublings;
-    uint32_t most = is_wanted(p) ? RETRY_WANTED_MS : RETRY_MAX_MS;
+    uint32_t most = longest_wait(d, p);
     ms = discovery_jitter(d, ms < most ? ms : most);
     p->next_try = mtime_add_ms(now, ms);
     discovery_wake_dial(d, p->next_try);
@@ -79,11 +109,17 @@ void discovery_retry_later(struct discovery *d, struct book_peer *p,
 void discovery_turned_away(struct discovery *d, struct book_peer *p,
                            struct mtime now)
 {
-    uint32_t most = is_wanted(p) ? RETRY_WANTED_MS : RETRY_MAX_MS;
+    uint32_t most = longest_wait(d, p);
     uint32_t ms = is_wanted(p) ? RETRY_MS : TURNED_MS;
     ms <<= p->turned;
+    ms = discovery_jitter(d, ms < most ? ms : most);
+    p->next_try = mtime_add_ms(now, ms);
+    discovery_wake_dial(d, p->next_try);
     if (p->turned < TURNED_DOUBLINGS)
         p->turned++;
+    /* A bootstrap peer lets go of everybody: it says nothing of the others. */
+    if (is_wanted(p))
+        return;
     if (d->turned < TURNED_DOUBLINGS)
         d->turned++;
     /* Where most are full it takes many dials to find a place, and each of them
@@ -91,8 +127,6 @@ void discovery_turned_away(struct discovery *d, struct book_peer *p,
     bool some = discovery_outbound_count(d) > d->outbound_target / 2;
     uint32_t calm_ms = (uint32_t)MS_PER_S << (some ? d->turned : d->turned / 2);
     d->calm_until = mtime_add_ms(now, discovery_jitter(d, calm_ms));
-    p->next_try = mtime_add_ms(now, discovery_jitter(d, ms < most ? ms : most));
-    discovery_wake_dial(d, p->next_try);
 }
 
 static void dial(struct discovery *d, struct book_peer *p, bool feeler,
@@ -106,6 +140,8 @@ static void dial(struct discovery *d, struct book_peer *p, bool feeler,
     list_add_tail(&d->dials, &new_dial->link);
     d->dial_count++;
     d->counts.dials++;
+    if (is_way_in(p))
+        d->way_in_at = mtime_add_ms(now, NEXT_WAY_IN_MS);
     struct discovery_out *out = discovery_push(d, DISCOVERY_DIAL);
     out->peer = p->id;
     out->feeler = feeler;
@@ -199,9 +235,11 @@ static struct book_peer *pick(struct discovery *d, struct search *s)
         if ((s->only_manual && !p->manual) ||
             (d->told_only && !p->manual && !p->told))
             continue;
-        if (!mtime_reached(s->now, p->next_try)) {
-            if (mtime_before(p->next_try, s->next) && is_idle(d, p))
-                s->next = p->next_try;
+        struct mtime due =
+            is_way_in(p) ? later(p->next_try, d->way_in_at) : p->next_try;
+        if (!mtime_reached(s->now, due)) {
+            if (mtime_before(due, s->next) && is_idle(d, p))
+                s->next = due;
             continue;
         }
         uint32_t sum = points(d, p, s);
@@ -266,11 +304,6 @@ static void feel(struct discovery *d, struct mtime now)
 }
 
 /* Time. -------------------------------------------------------------------- */
-
-static struct mtime later(struct mtime a, struct mtime b)
-{
-    return mtime_before(a, b) ? b : a;
-}
 
 struct mtime discovery_dial_deadline(const struct discovery *d)
 {

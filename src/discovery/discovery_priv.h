@@ -37,6 +37,8 @@ struct link {
     bool passing; /* we dialled it for one question, no more */
     bool waits;   /* somebody here waits for what it was asked for */
     bool closing;
+    bool greeted; /* hello was said: it did not come for one question */
+    bool told;    /* it has had an answer to ASK: it finds others by that */
     enum member member;
     struct mtime since;
     struct mtime used_at;  /* something passed on its streams last */
@@ -48,7 +50,8 @@ struct link {
     uint32_t asks;         /* of those on meeting */
     uint32_t hello_fails;
     uint32_t check_fails;
-    bool may_go; /* these two while links are let go */
+    bool may_go;  /* these three while links are let go */
+    bool is_over; /* it has had what it came for */
     uint32_t crowd;
     struct quality quality; /* while it is not in the book */
     struct tokens requests;
@@ -152,6 +155,7 @@ struct discovery {
 
     struct mtime dial_at;
     struct mtime scan_at;    /* no earlier scan of the book */
+    struct mtime way_in_at;  /* no earlier dial of another bootstrap peer */
     struct mtime calm_until; /* no earlier dial to fill a place */
     uint32_t turned;         /* peers that let us go, of late */
     struct mtime links_at;

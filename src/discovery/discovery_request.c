@@ -17,7 +17,8 @@ enum {
     HELLO_TRIES = 3,
     CHECK_AGAIN_MS = 10 * 60 * 1000,
     CHECK_TRIES = 6,
-    FEW_TARGETS = 4, /* few peers are known: times the outbound target */
+    FEW_TARGETS = 4,     /* few peers are known: times the outbound target */
+    ENOUGH_TARGETS = 16, /* while places are to be filled */
     SOME_TARGETS = 32,
     ASK_FEW = 16, /* records, where the book is well filled */
 };
@@ -110,6 +111,15 @@ bool discovery_knows_few(const struct discovery *d)
     return d->book.peers.count < (size_t)d->outbound_target * FEW_TARGETS;
 }
 
+/* Most of those that are known may be full: more are wanted while places are
+ * not filled. */
+static bool wants_more(const struct discovery *d)
+{
+    return discovery_knows_few(d) ||
+           (discovery_outbound_count(d) < d->outbound_target &&
+            d->book.peers.count < (size_t)d->outbound_target * ENOUGH_TARGETS);
+}
+
 /*
  * While few peers are known, one that was met is asked at once and a few times
  * more, since it may be as new to the network as we are.
@@ -118,7 +128,7 @@ void discovery_ask_met(struct discovery *d, struct link *l, struct mtime now)
 {
     static const uint32_t wait_ms[] = {2500, 7500, 20 * 1000, 60 * 1000};
     l->ask_at = MTIME_NEVER;
-    if (!discovery_knows_few(d))
+    if (!wants_more(d))
         return;
     discovery_send_ask(d, l, now);
     if (l->asks == countof(wait_ms))
@@ -132,6 +142,7 @@ static void take_hello(struct discovery *d, struct link *l,
                        const struct peers_message *m, struct mtime now)
 {
     l->hello_fails = 0;
+    l->greeted = true;
     if (m->record.len > 0)
         (void)discovery_take_record(d, l, m->record, true, now); /* or fault */
     if (!l->closing && l->asks == 0)
@@ -380,6 +391,8 @@ static void on_ask(struct discovery *d, struct link *l, uint64_t id,
     answer.kind = PEERS_PEERS;
     discovery_pick_records(d, l, m->max, &answer, now);
     reply(d, &l->peer, id, &answer);
+    l->told = answer.record_count > 0;
+    discovery_trim_soon(d, now);
 }
 
 void discovery_on_request(struct discovery *d, const struct peer_id *peer,

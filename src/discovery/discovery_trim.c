@@ -25,6 +25,8 @@ enum {
                                   taken */
     QUIET_MS = 5 * 1000,       /* what carried nothing for so long rests */
     QUIET_TIGHT_MS = 1000,
+    TOLD_QUIET_MS = 300,        /* and a guest that has had its answers goes */
+    VISIT_MS = 60 * 1000,       /* a link for a question is gone by then */
     PASSING_STAY_MS = 2 * 1000, /* when there are too many */
     LOCAL_GROUP_BIT = 63,       /* above it: local groups, without limit */
 };
@@ -35,6 +37,7 @@ struct rule {
     bool passing;
     bool inbound;
     bool outbound; /* not passing, and not kept */
+    bool tight;    /* guests go as soon as they have had their answers */
     uint32_t stay_ms;
     uint32_t quiet_ms;
 };
@@ -65,8 +68,23 @@ static bool is_kept(const struct discovery *d, const struct link *l)
            (p != NULL && (p->manual || p->anchor));
 }
 
+/* Until when a link that has just come is let be. */
+static struct mtime guest_until(const struct link *l, const struct rule *rule)
+{
+    struct mtime end = mtime_add_ms(l->since, rule->stay_ms);
+    if (rule->tight && l->told)
+        end = mtime_min(end, mtime_add_ms(l->used_at, TOLD_QUIET_MS));
+    return end;
+}
+
 static bool is_guest(const struct link *l, const struct rule *rule,
                      struct mtime now)
+{
+    return !mtime_reached(now, guest_until(l, rule));
+}
+
+static bool came_just_now(const struct link *l, const struct rule *rule,
+                          struct mtime now)
 {
     return mtime_ms_since(l->since, now) < rule->stay_ms;
 }
@@ -80,7 +98,18 @@ static bool may_go(const struct discovery *d, const struct link *l,
                 : l->outbound ? rule->outbound
                               : rule->inbound;
     bool rests = mtime_ms_since(l->used_at, now) >= rule->quiet_ms;
-    return kind && (rests || is_guest(l, rule, now)) && !is_kept(d, l);
+    return kind && (rests || came_just_now(l, rule, now)) && !is_kept(d, l);
+}
+
+/* A guest that knows others to go to now, or one that came for a question. */
+static bool is_over(const struct link *l, const struct rule *rule,
+                    struct mtime now)
+{
+    if (is_guest(l, rule, now))
+        return false;
+    return came_just_now(l, rule, now) ||
+           (l->member == MEMBER_YES && !l->greeted &&
+            mtime_ms_since(l->since, now) < VISIT_MS);
 }
 
 /* Who may go, and how many others may that are in the group of each. */
@@ -90,6 +119,7 @@ static void count_crowds(struct discovery *d, const struct rule *rule,
     for (struct link *l = discovery_link_next(d, NULL); l != NULL;
          l = discovery_link_next(d, l)) {
         l->may_go = may_go(d, l, rule, now);
+        l->is_over = l->may_go && is_over(l, rule, now);
         l->crowd = 0;
     }
     for (struct link *l = discovery_link_next(d, NULL); l != NULL;
@@ -101,9 +131,10 @@ static void count_crowds(struct discovery *d, const struct rule *rule,
     }
 }
 
-/* Passing ones first, the longest unused of them; then one of the most crowded
- * group, those that were bad to us first, else the newest: who came late finds
- * a place elsewhere with the least trouble for both. */
+/* Passing ones first, the longest unused of them; then guests that have had
+ * their answers; then one of the most crowded group, those that were bad to us
+ * first, else the newest: who came late finds a place elsewhere with the least
+ * trouble for both. */
 static bool is_worse(const struct discovery *d, const struct link *l,
                      const struct link *than, struct mtime now)
 {
@@ -111,6 +142,8 @@ static bool is_worse(const struct discovery *d, const struct link *l,
         return l->passing;
     if (l->passing)
         return mtime_before(l->used_at, than->used_at);
+    if (l->is_over != than->is_over)
+        return l->is_over;
     if (l->crowd != than->crowd)
         return l->crowd > than->crowd;
     bool is_bad =
@@ -153,7 +186,7 @@ static void let_go(struct discovery *d, uint32_t count, const struct rule *rule,
             return;
         }
         if (is_guest(l, rule, now)) {
-            wake_trim(d, mtime_add_ms(l->since, rule->stay_ms));
+            wake_trim(d, guest_until(l, rule));
             return;
         }
         map_for_each (it, &d->links) {
@@ -206,7 +239,7 @@ static uint32_t excess(uint32_t count, uint32_t most)
     return count > most ? count - most : 0;
 }
 
-static bool is_over(const struct discovery *d, const struct tally *t)
+static bool is_too_many(const struct discovery *d, const struct tally *t)
 {
     return t->inbound > d->inbound_share || t->passing > d->passing_share ||
            t->all > d->conns_high;
@@ -219,13 +252,14 @@ void discovery_trim_on_time(struct discovery *d, struct mtime now)
     d->trim_at = MTIME_NEVER;
     end_all_passing(d, now);
     struct tally t = count_links(d);
-    if (!is_over(d, &t))
+    if (!is_too_many(d, &t))
         return;
     bool tight = t.inbound >= d->inbound_share + d->guests / 2;
     struct rule passing = {.passing = true,
                            .stay_ms = PASSING_STAY_MS,
                            .quiet_ms = PASSING_STAY_MS};
     struct rule inbound = {.inbound = true,
+                           .tight = tight,
                            .stay_ms = tight ? GUEST_TIGHT_MS : GUEST_MS,
                            .quiet_ms = tight ? QUIET_TIGHT_MS : QUIET_MS};
     struct rule all = {.passing = true,
@@ -243,7 +277,7 @@ void discovery_trim_on_time(struct discovery *d, struct mtime now)
 void discovery_trim_soon(struct discovery *d, struct mtime now)
 {
     struct tally t = count_links(d);
-    if (is_over(d, &t))
+    if (is_too_many(d, &t))
         wake_trim(d, mtime_add_ms(now, LOOK_MS));
 }
 

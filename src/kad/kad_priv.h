@@ -195,10 +195,10 @@ struct kad {
     struct kadp_use checks_used; /* of all peers */
 
     struct mtime refresh_at;
-    uint64_t refresh_query; /* 0: none runs */
-    bool refreshing;        /* a round is under way */
-    bool refreshed_self;    /* in this round */
-    struct mtime refresh_began;
+    uint64_t refresh_query;  /* 0: none runs */
+    bool refreshing;         /* a round is under way */
+    bool refreshed_self;     /* in this round */
+    struct mtime rest_until; /* no lookup of the round before */
     struct mtime lonely_at;
     struct kad_stats stats;
 };
@@ -311,6 +311,9 @@ void kadp_query_provider(struct kad *k, struct kadp_query *q,
 
 /* kad_upkeep.c */
 
+/* Whether so many contacts of bucket @i have answered since the last round that
+ * it needs no lookup. */
+bool kadp_bucket_suffices(const struct kad *k, size_t i, struct mtime now);
 void kadp_upkeep(struct kad *k, struct mtime now);
 struct mtime kadp_upkeep_deadline(const struct kad *k);
 /* The first contact came, or the last one went. */

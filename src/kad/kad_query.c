@@ -132,6 +132,12 @@ static bool stores(const struct kadp_query *q)
     return q->kind == KADP_PUT_VALUE || q->kind == KADP_PROVIDE;
 }
 
+/* Whether it looks for somebody to put into a bucket, no matter whom. */
+static bool refreshes(const struct kad *k, const struct kadp_query *q)
+{
+    return q->upkeep && !bytes_eq(q->key, peer_id_bytes(&k->config.self));
+}
+
 /*
  * Whether the k nearest are asked too, not only the beta nearest.  To refresh a
  * bucket the way there is enough.
@@ -140,7 +146,7 @@ static bool wants_follow_up(const struct kad *k, const struct kadp_query *q)
 {
     switch (q->kind) {
     case KADP_FIND_NODE:
-        return !q->upkeep || bytes_eq(q->key, peer_id_bytes(&k->config.self));
+        return !refreshes(k, q);
     case KADP_PUT_VALUE:
     case KADP_PROVIDE:
         return true;
@@ -281,6 +287,12 @@ void kadp_advance(struct kad *k, struct kadp_query *q, struct mtime now)
     if (q->storing) {
         if (q->requests_count == 0)
             kadp_query_finish(k, q, store_result(q), now);
+        return;
+    }
+    if (refreshes(k, q) &&
+        kadp_bucket_suffices(k, kad_key_cpl(&k->self_key, &q->lookup.target),
+                             now)) {
+        kadp_query_finish(k, q, OK, now);
         return;
     }
     ask_next(k, q, now);

@@ -3,12 +3,16 @@
 /*
  * One round of refreshing: contacts that were not heard of for long are asked
  * whether they are there, we look for ourselves, then for a point in each
- * bucket that no lookup touched of late.  One lookup at a time.
+ * bucket that no lookup touched of late and that has few contacts which
+ * answered, until it has enough.  One lookup at a time, with a rest between:
+ * who comes to a network is asked by others meanwhile, and so needs to ask
+ * less.
  */
 
 enum {
-    STALE_ROUNDS = 2, /* times refresh_ms after which a contact is asked */
-    SPREAD_PARTS = 8, /* the next round begins up to 1/8 earlier */
+    REST_MS = 3 * 1000, /* between two lookups of a round */
+    STALE_ROUNDS = 2,   /* times refresh_ms after which a contact is asked */
+    SPREAD_PARTS = 8,   /* the next round begins up to 1/8 earlier */
 };
 
 static struct mtime next_round(struct kad *k, struct mtime now)
@@ -53,13 +57,37 @@ static uint64_t refresh_bucket(struct kad *k, unsigned cpl, struct mtime now)
     return kadp_refresh_lookup(k, in, now);
 }
 
-/* Whether no lookup touched the bucket since before the last round. */
+/* What happened less than so long ago was after the last round. */
+static uint64_t fresh_ms(const struct kad *k)
+{
+    return k->config.refresh_ms - k->config.refresh_ms / 4;
+}
+
+/* In our own network everybody who comes is a server and asks as we do, so that
+ * buckets fill by being asked; others expect fuller ones. */
+bool kadp_bucket_suffices(const struct kad *k, size_t i, struct mtime now)
+{
+    uint32_t enough =
+        k->config.scope == KAD_OWN ? k->config.beta : k->config.k / 2;
+    uint32_t fresh = 0;
+
+    if (i >= k->table.buckets_count)
+        return false;
+    const struct kad_bucket *b = &k->table.buckets[i];
+    for (size_t c = 0; c < b->count; c++)
+        fresh += mtime_ms_since(b->contacts[c]->useful_at, now) < fresh_ms(k);
+    return fresh >= enough;
+}
+
+/* Whether no lookup touched the bucket since before the last round, nor have
+ * enough of its contacts answered. */
 static bool is_due(const struct kad *k, size_t i, struct mtime now)
 {
     const struct kad_bucket *b = &k->table.buckets[i];
-    uint64_t fresh_ms = k->config.refresh_ms - k->config.refresh_ms / 4;
 
-    return !b->refreshed || mtime_ms_since(b->refreshed_at, now) >= fresh_ms;
+    if (b->refreshed && mtime_ms_since(b->refreshed_at, now) < fresh_ms(k))
+        return false;
+    return !kadp_bucket_suffices(k, i, now);
 }
 
 /* Begins the next lookup of the round; false when there is none. */
@@ -84,7 +112,8 @@ static bool next_lookup(struct kad *k, struct mtime now)
 
 static void run_round(struct kad *k, struct mtime now)
 {
-    if (!k->refreshing || k->refresh_query != 0)
+    if (!k->refreshing || k->refresh_query != 0 ||
+        !mtime_reached(now, k->rest_until))
         return;
     if (!next_lookup(k, now))
         k->refreshing = false;
@@ -92,9 +121,10 @@ static void run_round(struct kad *k, struct mtime now)
 
 void kadp_upkeep_ended(struct kad *k, uint64_t query, struct mtime now)
 {
-    (void)now; /* the next one begins at the next kadp_upkeep() */
-    if (query == k->refresh_query)
-        k->refresh_query = 0;
+    if (query != k->refresh_query)
+        return;
+    k->refresh_query = 0;
+    k->rest_until = mtime_add_ms(now, REST_MS);
 }
 
 void kadp_upkeep_hurry(struct kad *k, struct mtime now)
@@ -128,6 +158,6 @@ struct mtime kadp_upkeep_deadline(const struct kad *k)
     if (kad_table_count(&k->table) == 0)
         return k->lonely_at;
     if (k->refreshing && k->refresh_query == 0)
-        return k->now;
+        return k->rest_until;
     return k->refresh_at;
 }

@@ -17,9 +17,16 @@ struct timer {
     int kind;        /* of the owner, to find the struct around it */
 };
 
+/** struct timerq_place - a timer, and a copy of its deadline: comparing does
+ * not touch the timers. */
+struct timerq_place {
+    struct mtime at;
+    struct timer *timer;
+};
+
 /** struct timerq - timers by deadline: a binary heap.  Zeroed is empty. */
 struct timerq {
-    struct timer **heap; /* owned; the timers are not */
+    struct timerq_place *heap; /* owned; the timers are not */
     size_t count;
     size_t room;
 };

@@ -306,6 +306,12 @@ static void send_request(struct rpc_call *c, struct mtime now)
         end_call(c, err);
 }
 
+/* That we have as many connections as we may is no fault of the peer. */
+static enum err no_dial(enum err err)
+{
+    return err == E_LIMIT ? E_AGAIN : err;
+}
+
 static void on_connected(struct connect_op *op, enum err err, struct mtime now)
 {
     struct rpc_call *c = container_of(op, struct rpc_call, connect);
@@ -314,7 +320,7 @@ static void on_connected(struct connect_op *op, enum err err, struct mtime now)
     if (err == OK)
         send_request(c, now);
     else
-        end_call(c, err);
+        end_call(c, no_dial(err));
 }
 
 static void on_timeout(struct timer *t, struct mtime now)
@@ -371,7 +377,7 @@ void rpc_call_start(struct rpc *r, struct rpc_call *c,
     else if (err == E_EXISTS)
         send_request(c, now);
     else
-        end_call(c, err);
+        end_call(c, no_dial(err));
 }
 
 void rpc_cancel(struct rpc_call *c)

@@ -85,7 +85,8 @@ struct rpc_call {
      * set; else E_NOTFOUND no connection, and no address leads to one;
      * E_UNSUPPORTED the peer does not speak the protocol; E_TIMEOUT;
      * E_CLOSED, E_IO the stream or the connection ended; E_MALFORMED, E_LIMIT
-     * the answer is none; and what swarm_dial() says.  Never from inside of
+     * the answer is none; E_AGAIN no connection, since we have as many as we
+     * may; and what else swarm_dial() says.  Never from inside of
      * rpc_call_start().
      */
     void (*done)(struct rpc_call *c, enum err err, struct bytes answer,

@@ -36,7 +36,7 @@ static void show_first(struct sim_clock *c)
 {
     const struct timer *first = sim_heap_first(&c->heap);
 
-    if (c->dead)
+    if (c->dead || c->in_turn)
         return;
     if (first == NULL)
         sim_heap_set(&c->time->clocks, &c->wake, MTIME_NEVER, 0);
@@ -94,6 +94,9 @@ void sim_clock_set(struct sim_clock *c, struct timer *t, struct mtime at)
 
     if (mtime_before(at, now))
         at = now;
+    /* Owners set their timers far more often than their times change. */
+    if (t->at.ns == at.ns && (t->place != 0 || at.ns == MTIME_NEVER.ns))
+        return;
     sim_heap_set(&c->heap, t, at, ++c->time->seq);
     show_first(c);
 }
@@ -115,6 +118,12 @@ void sim_clock_fire(struct sim_clock *c)
         sim_heap_set(&c->heap, t, MTIME_NEVER, 0);
         t->fire(t, now);
     }
+    show_first(c);
+}
+
+void sim_clock_turn(struct sim_clock *c, bool begins)
+{
+    c->in_turn = begins;
     show_first(c);
 }
 

@@ -39,6 +39,7 @@ struct sim_clock {
     struct sim_time *time;
     uint32_t index; /* of the machine, for the trace */
     bool dead;
+    bool in_turn;          /* private: @wake is looked at when it ends */
     int64_t wall_ms;       /* how far the wall clock is off */
     int64_t wall_ppm;      /* and how much more it gets so */
     struct mtime dead_now; /* private */
@@ -77,6 +78,10 @@ void sim_clock_after(struct sim_clock *c, struct timer *t, uint64_t ns);
 /** sim_clock_fire - fire what is due; timers set meanwhile wait for the next
  * call. */
 void sim_clock_fire(struct sim_clock *c);
+
+/** sim_clock_turn - a turn of its machine begins, or ends: what is set
+ * meanwhile is shown to the world once, at the end. */
+void sim_clock_turn(struct sim_clock *c, bool begins);
 
 /** sim_clock_stop - leave the world: time stands still, then jumps by
  * sim_clock_step(); nothing is traced. */

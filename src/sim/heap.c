@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/mem.h"
 
@@ -9,55 +10,56 @@ enum { ROOM_FIRST = 8 };
 
 void sim_heap_init(struct sim_heap *h)
 {
-    *h = (struct sim_heap){.timers = NULL};
+    *h = (struct sim_heap){.places = NULL};
 }
 
 void sim_heap_release(struct sim_heap *h)
 {
-    mem_free(h->timers);
+    mem_free(h->places);
     sim_heap_init(h);
 }
 
-static bool before(const struct timer *a, const struct timer *b)
+static bool before(const struct sim_heap_place *a,
+                   const struct sim_heap_place *b)
 {
-    if (a->at.ns != b->at.ns)
-        return mtime_before(a->at, b->at);
-    return a->seq < b->seq;
+    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->seq < b->seq;
 }
 
-static void put(struct sim_heap *h, size_t index, struct timer *t)
+static void put(struct sim_heap *h, size_t index, struct sim_heap_place p)
 {
-    h->timers[index] = t;
-    t->place = index + 1;
+    h->places[index] = p;
+    p.timer->place = index + 1;
 }
 
 /* Moves @t, whose place at @index is free, to where it belongs. */
 static void settle(struct sim_heap *h, size_t index, struct timer *t)
 {
-    while (index > 0 && before(t, h->timers[(index - 1) / 2])) {
-        put(h, index, h->timers[(index - 1) / 2]);
+    struct sim_heap_place p = {.at_ns = t->at.ns, .seq = t->seq, .timer = t};
+
+    while (index > 0 && before(&p, &h->places[(index - 1) / 2])) {
+        put(h, index, h->places[(index - 1) / 2]);
         index = (index - 1) / 2;
     }
     for (size_t child = 2 * index + 1; child < h->count;
          child = 2 * index + 1) {
         if (child + 1 < h->count &&
-            before(h->timers[child + 1], h->timers[child]))
+            before(&h->places[child + 1], &h->places[child]))
             child++;
-        if (!before(h->timers[child], t))
+        if (!before(&h->places[child], &p))
             break;
-        put(h, index, h->timers[child]);
+        put(h, index, h->places[child]);
         index = child;
     }
-    put(h, index, t);
+    put(h, index, p);
 }
 
 static void unset(struct sim_heap *h, struct timer *t)
 {
     size_t index = t->place - 1;
     assert(index < h->count);
-    assert(h->timers[index] == t);
+    assert(h->places[index].timer == t);
 
-    struct timer *last = h->timers[--h->count];
+    struct timer *last = h->places[--h->count].timer;
     t->place = 0;
     t->at = MTIME_NEVER;
     if (last != t)
@@ -80,7 +82,7 @@ void sim_heap_set(struct sim_heap *h, struct timer *t, struct mtime at,
     }
     if (h->count == h->room) {
         h->room = h->room == 0 ? ROOM_FIRST : 2 * h->room;
-        h->timers = mem_resize(h->timers, h->room, sizeof(struct timer *));
+        h->places = mem_resize(h->places, h->room, sizeof(h->places[0]));
     }
     h->count++;
     settle(h, h->count - 1, t);
@@ -88,5 +90,5 @@ void sim_heap_set(struct sim_heap *h, struct timer *t, struct mtime at,
 
 struct timer *sim_heap_first(const struct sim_heap *h)
 {
-    return h->count == 0 ? NULL : h->timers[0];
+    return h->count == 0 ? NULL : h->places[0].timer;
 }

@@ -7,6 +7,14 @@
 #include "base/mtime.h"
 #include "env/clock.h"
 
+/* struct sim_heap_place - a timer, and a copy of its order: comparing does not
+ * touch the timers, which lie all over the memory of a large world. */
+struct sim_heap_place {
+    uint64_t at_ns;
+    uint64_t seq;
+    struct timer *timer;
+};
+
 /*
  * sim_heap - the timers that are set, by (time, number).
  *
@@ -14,7 +22,7 @@
  * timer that is not set.
  */
 struct sim_heap {
-    struct timer **timers; /* private */
+    struct sim_heap_place *places; /* private */
     size_t count;
     size_t room; /* private */
 };

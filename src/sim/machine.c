@@ -306,10 +306,12 @@ void sim_machine_stop(struct sim_machine *m)
 
 static void turn(struct sim_machine *m)
 {
+    sim_clock_turn(&m->clock, true);
     sim_clock_fire(&m->clock);
     if (m->node != NULL)
         node_turn_end(m->node, sim_clock_now(&m->clock));
     sim_host_turn_end(&m->host);
+    sim_clock_turn(&m->clock, false);
 }
 
 /* The node ends where nothing that it does has an effect. */

@@ -680,6 +680,60 @@ static void failures_of_our_own_cost_nobody_a_place(void **state)
     }
 }
 
+/* Admits @count peers of the farthest bucket. */
+static void admit_far(struct one *o, size_t count)
+{
+    struct kad_key self = kad_key_of_peer(&o->self);
+
+    for (uint64_t i = 1; count > 0; i++) {
+        struct peer_id id = net_peer_id(i, 77);
+        struct kad_key key = kad_key_of_peer(&id);
+        if (kad_key_cpl(&self, &key) != 0)
+            continue;
+        one_admit(o, i);
+        count--;
+    }
+}
+
+/* How many messages one sends of its own in a minute, each of which is
+ * answered; @ret_late: from the third second on. */
+static size_t upkeep_of(struct one *o, size_t *ret_late)
+{
+    size_t early = 0;
+
+    *ret_late = 0;
+    for (unsigned s = 0; s < 60; s++) {
+        kad_on_time(o->kad, o->now);
+        while (one_next(o, KAD_SEND)) {
+            buf_unref(o->out.bytes);
+            assert_int_equal(
+                one_reply(o, o->out.message, one_answer(KAD_FIND_NODE, 0, 0)),
+                OK);
+            early += s < 3;
+            *ret_late += s >= 3;
+        }
+        o->now = mtime_add_ms(o->now, 1000);
+    }
+    return early;
+}
+
+/* Who enters a network looks for himself, then after a rest for others, in the
+ * buckets where fewer have answered than a lookup needs. */
+static void a_bucket_of_enough_is_not_looked_through(void **state)
+{
+    (void)state;
+    for (size_t count = 1; count <= KAD_BETA + 1; count++) {
+        struct one o;
+        size_t late;
+        one_make(&o, KAD_OWN, 0);
+        admit_far(&o, count);
+        assert_int_equal(one_contacts(&o), count);
+        assert_int_equal(upkeep_of(&o, &late), count);
+        assert_int_equal(late, count < KAD_BETA ? count : 0);
+        one_end(&o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -704,6 +758,7 @@ int main(void)
         cmocka_unit_test(private_addresses_are_believed_from_near_only),
         cmocka_unit_test(a_crowd_of_one_ip_group_is_dropped_in_the_wan),
         cmocka_unit_test(failures_of_our_own_cost_nobody_a_place),
+        cmocka_unit_test(a_bucket_of_enough_is_not_looked_through),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
