@@ -28,29 +28,35 @@ static const struct cli_option add_options[] = {
     {.name = NULL},
 };
 
+/* Of commands that fetch without a daemon. */
+#define WHOM_TO_ASK                                                            \
+    {                                                                          \
+        "bootstrap", 0, "MADDR", false,                                        \
+            "without a daemon, ask this peer first", NULL                      \
+    }
+#define WHERE_TO_ASK                                                           \
+    {                                                                          \
+        "gateway", 0, "URL", false, "without a daemon, ask this HTTP gateway", \
+            NULL                                                               \
+    }
+
 static const struct cli_option fetch_options[] = {
-    {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
-     NULL},
-    {"gateway", 0, "URL", false, "without a daemon, ask this HTTP gateway",
-     NULL},
+    WHOM_TO_ASK,
+    WHERE_TO_ASK,
     {.name = NULL},
 };
 
 static const struct cli_option cat_options[] = {
-    {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
-     NULL},
-    {"gateway", 0, "URL", false, "without a daemon, ask this HTTP gateway",
-     NULL},
+    WHOM_TO_ASK,
+    WHERE_TO_ASK,
     {"offset", 0, "N", false, "first byte", NULL},
     {"length", 0, "N", false, "number of bytes", NULL},
     {.name = NULL},
 };
 
 static const struct cli_option get_options[] = {
-    {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
-     NULL},
-    {"gateway", 0, "URL", false, "without a daemon, ask this HTTP gateway",
-     NULL},
+    WHOM_TO_ASK,
+    WHERE_TO_ASK,
     {"output", 'o', "OUT", false, "where to (the last part of the path)", NULL},
     {"force", 0, NULL, false, "replace what is there", NULL},
     {"sync", 0, NULL, false, "wait until it is on the disk", NULL},
@@ -58,8 +64,7 @@ static const struct cli_option get_options[] = {
 };
 
 static const struct cli_option objects_status_options[] = {
-    {"bootstrap", 0, "MADDR", false, "without a daemon, ask this peer first",
-     NULL},
+    WHOM_TO_ASK,
     {"watch", 0, NULL, false, "go on, a page for each change", NULL},
     {.name = NULL},
 };

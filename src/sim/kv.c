@@ -323,7 +323,7 @@ void sim_kv_opener_init(struct sim_kv_opener *o, struct sim_disk *disk,
                         uint64_t seed)
 {
     *o = (struct sim_kv_opener){
-        .opener = {do_open},
+        .opener = {.open = do_open},
         .clock = disk->clock,
         .disk = disk,
         .commit_ns = COMMIT_NS,
