@@ -4,7 +4,7 @@
 #include "storage/keeper_priv.h"
 
 /*
- * A holder's side: what is accepted, how it gets here, and how it goes.
+ * A holder's side: how what is accepted gets here, and how it goes.
  *
  *   PULLING    take_new(), revive()
  *   KEEPING    keeper_on_pulled()
@@ -15,146 +15,8 @@
  */
 
 enum {
-    OWNER_SHARE = 8,     /* one owner gets an eighth of the offer */
-    GROUP_SHARE = 4,     /* those of one IP group a quarter */
-    COUNT_MIN = 64,      /* but so many objects, where few are taken at all */
     PULL_TURN_MS = 5000, /* standing still for so long, others go first */
 };
-
-/* What the owners of one IP group have here. */
-struct owned {
-    uint64_t bytes;
-    uint64_t objects;
-    uint64_t owners;
-};
-
-/* The group that the owner's bytes are counted to. */
-static uint64_t group_of(const struct keeper_peer *owner,
-                         const struct keeper_peer *from)
-{
-    return owner->group != 0 ? owner->group : from->group;
-}
-
-static struct owned owned_by_group(const struct keeper *k, uint64_t group)
-{
-    struct owned sum = {0};
-    map_for_each (it, &k->peers) {
-        const struct keeper_peer *p =
-            container_of(it, struct keeper_peer, node);
-        if (p->owned_group != group || p->owned_objects == 0)
-            continue;
-        sum.bytes += p->owned_bytes;
-        sum.objects += p->owned_objects;
-        sum.owners++;
-    }
-    return sum;
-}
-
-/* Room for @more bytes of @all, of which @used are taken. */
-static bool fits(uint64_t all, uint64_t used, uint64_t more)
-{
-    return used <= all && more <= all - used;
-}
-
-/* So many keep the same root that looking through them would be slow. */
-static bool is_crowded(const struct keeper *k, const struct cid *root)
-{
-    size_t count = 0;
-    for (const struct keeper_object *o = keeper_index_root(&k->objects, root);
-         o != NULL; o = keeper_index_same(o))
-        count++;
-    return count >= KEEPER_ROOT_OWNERS_MAX;
-}
-
-/* What of @all that can be counted one of @share gets. */
-static uint64_t count_share(uint64_t all, uint64_t share)
-{
-    return all / share > COUNT_MIN ? all / share : COUNT_MIN;
-}
-
-/* Whether @owner may have @more bytes here; OTHER means yes. */
-static enum storage_reason no_room(const struct keeper *k,
-                                   const struct keeper_peer *owner,
-                                   uint64_t group, uint64_t more)
-{
-    uint64_t offer = k->config.offer_bytes;
-    if (!fits(offer, k->promised_bytes, more))
-        return STORAGE_REASON_SPACE;
-    if (!fits(offer / OWNER_SHARE, owner->owned_bytes, more))
-        return STORAGE_REASON_QUOTA;
-    if (group != 0 &&
-        !fits(offer / GROUP_SHARE, owned_by_group(k, group).bytes, more))
-        return STORAGE_REASON_QUOTA;
-    return STORAGE_REASON_OTHER;
-}
-
-/*
- * Whether @owner has too many objects here, whatever their size.  A key costs
- * nothing, so those of one IP group are counted together, and the owners too:
- * each takes a place among the peers.
- */
-static bool has_too_many(const struct keeper *k,
-                         const struct keeper_peer *owner, uint64_t group)
-{
-    uint64_t all = k->config.objects_max;
-    if (!fits(count_share(all, OWNER_SHARE), owner->owned_objects, 1))
-        return true;
-    if (group == 0)
-        return false;
-    struct owned sum = owned_by_group(k, group);
-    if (!fits(count_share(all, GROUP_SHARE), sum.objects, 1))
-        return true;
-    return owner->owned_objects == 0 &&
-           !fits(count_share(k->config.peers_max, OWNER_SHARE), sum.owners, 1);
-}
-
-/* The IP group that pulls of @o are counted to; 0: unknown. */
-static uint64_t pull_group(const struct keeper *k,
-                           const struct keeper_object *o)
-{
-    return keeper_owner_peer(k, o)->owned_group;
-}
-
-/* Whether as many pulls of @from or of its group wait as may. */
-static bool waits_for_many(const struct keeper *k,
-                           const struct keeper_peer *from, uint64_t group)
-{
-    size_t of_placer = 0;
-    size_t of_group = 0;
-    list_for_each (link, &k->pulls) {
-        const struct keeper_work *w =
-            container_of(link, struct keeper_work, pulling);
-        of_placer += w->placer == from;
-        of_group += group != 0 && pull_group(k, w->object) == group;
-    }
-    return of_placer >= KEEPER_PLACER_WAITS_MAX ||
-           of_group >= KEEPER_GROUP_WAITS_MAX;
-}
-
-/* Whether @contract may be taken; OTHER means yes. */
-static enum storage_reason why_not(struct keeper *k,
-                                   const struct keeper_peer *from,
-                                   const struct keeper_peer *owner,
-                                   const struct checked_object *contract)
-{
-    uint64_t size = contract->record.size_bytes;
-    uint64_t group = group_of(owner, from);
-    if (k->leave_job != 0)
-        return STORAGE_REASON_LEAVING;
-    if (owner->banned)
-        return STORAGE_REASON_BANNED;
-    if (k->config.offer_bytes == 0)
-        return STORAGE_REASON_POLICY;
-    if (size > k->config.size_max)
-        return STORAGE_REASON_SIZE;
-    if (k->objects.count >= k->config.objects_max)
-        return STORAGE_REASON_SPACE;
-    if (is_crowded(k, &contract->record.root) || has_too_many(k, owner, group))
-        return STORAGE_REASON_QUOTA;
-    if (waits_for_many(k, from, group))
-        return STORAGE_REASON_BUSY;
-    return no_room(k, owner, group, size);
-}
 
 static void set_placer(struct keeper *k, struct keeper_object *o,
                        struct keeper_peer *from)
@@ -179,7 +41,7 @@ static void begin_holding(struct keeper *k, struct keeper_object *o,
     set_placer(k, o, from);
     o->phase = KEEPER_PHASE_PULLING;
     struct keeper_peer *owner = keeper_owner_peer(k, o);
-    owner->owned_group = group_of(owner, from);
+    owner->owned_group = keeper_owner_group(owner, from);
     keeper_promise(k, o, true);
     keeper_merge_receipts(k, o, from);
     begin_pull(k, o);
@@ -223,7 +85,7 @@ static void take_new(struct keeper *k, struct keeper_peer *from, uint64_t id,
         return;
     }
     keeper_peer_ref(owner);
-    enum storage_reason reason = why_not(k, from, owner, contract);
+    enum storage_reason reason = keeper_why_not(k, from, owner, contract);
     if (reason != STORAGE_REASON_OTHER) {
         k->stats.offers_refused++;
         keeper_refuse(k, id, reason, NULL);
@@ -262,7 +124,8 @@ static void offer_known(struct keeper *k, struct keeper_object *o,
     if (bytes > k->config.size_max)
         reason = STORAGE_REASON_SIZE;
     else if (bytes > old_bytes && !o->is_measured)
-        reason = no_room(k, owner, owner->owned_group, bytes - old_bytes);
+        reason =
+            keeper_no_room(k, owner, owner->owned_group, bytes - old_bytes);
     if (reason != STORAGE_REASON_OTHER) {
         keeper_refuse(k, id, reason, NULL);
         return;
@@ -444,14 +307,14 @@ static size_t pull_sources(struct keeper *k, const struct keeper_object *o,
 static uint32_t pulls_like(const struct keeper *k, const struct keeper_work *w)
 {
     uint32_t all = k->config.pulls_max;
-    uint64_t group = pull_group(k, w->object);
+    uint64_t group = keeper_pull_group(k, w->object);
     uint32_t of_placer = 0;
     uint32_t of_group = 0;
     list_for_each (link, &k->pulls_running) {
         const struct keeper_work *other =
             container_of(link, struct keeper_work, pulling);
         of_placer += w->placer != NULL && other->placer == w->placer;
-        of_group += group != 0 && pull_group(k, other->object) == group;
+        of_group += group != 0 && keeper_pull_group(k, other->object) == group;
     }
     if (of_placer >= all - all / 2 || of_group >= all - all / 4)
         return UINT32_MAX;

@@ -271,6 +271,31 @@ bool keeper_is_lost_to_us(const struct keeper *k, const struct keeper_copy *c);
 
 /* keeper_serve.c: keeper_serve() and its kin. */
 
+/* keeper_room.c */
+
+/** keeper_owner_group - the IP group that the owner's bytes are counted to,
+ * when @from offers them; 0: unknown. */
+uint64_t keeper_owner_group(const struct keeper_peer *owner,
+                            const struct keeper_peer *from);
+
+/** keeper_pull_group - the IP group that pulls of @o are counted to; 0:
+ * unknown. */
+uint64_t keeper_pull_group(const struct keeper *k,
+                           const struct keeper_object *o);
+
+/** keeper_no_room - why @owner may not have @more bytes here;
+ * STORAGE_REASON_OTHER: he may. */
+enum storage_reason keeper_no_room(const struct keeper *k,
+                                   const struct keeper_peer *owner,
+                                   uint64_t group, uint64_t more);
+
+/** keeper_why_not - why @contract, offered by @from, is not taken;
+ * STORAGE_REASON_OTHER: it is. */
+enum storage_reason keeper_why_not(struct keeper *k,
+                                   const struct keeper_peer *from,
+                                   const struct keeper_peer *owner,
+                                   const struct checked_object *contract);
+
 /* keeper_hold.c */
 
 /** keeper_serve_offer - OFFER and HANDOVER in k->in. */
