@@ -100,7 +100,7 @@ static const struct error_info rows[] = {
          "A queue of the node is full.  Nothing of the request was done."},
     [ERROR_CANCELLED] =
         {"CANCELLED", EXIT_INTERRUPTED, 499, "interrupted",
-         "The same command again goes on.",
+         "The same command begins it again.",
          "The work was stopped by the user.  What was complete is kept."},
     [ERROR_CHANGED_FILE] =
         {"CHANGED_FILE", EXIT_FAILED, 409, "the file changed while it was read",
