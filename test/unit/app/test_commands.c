@@ -303,6 +303,7 @@ static void peers_are_one_array(void **state)
 static void pings_are_printed_as_they_come(void **state)
 {
     (void)state;
+    fake_answer(200, "{}"); /* an address is connected to first */
     fake_answer(200, "{\"seq\":1,\"rtt_ms\":0.25}\n{\"sent\":1,\"received\":1,"
                      "\"min_ms\":0.25,\"avg_ms\":0.25,\"max_ms\":0.25}\n");
     fake_answer(200, "{\"sent\":2,\"received\":0}\n");
@@ -310,7 +311,10 @@ static void pings_are_printed_as_they_come(void **state)
     assert_string_equal(fake_stdout(),
                         "seq=1 time=0.25 ms\n1 sent, 1 received, min/avg/max "
                         "0.25/0.25/0.25 ms\n");
-    assert_string_equal(fake_asked(0), "POST /api/v1/ping/P?count=1 ");
+    assert_string_equal(fake_asked(0),
+                        "POST /api/v1/connections "
+                        "{\"address\":\"/ip4/1.2.3.4/tcp/1/p2p/P\"}");
+    assert_string_equal(fake_asked(1), "POST /api/v1/ping/P?count=1 ");
     assert_int_equal(RUN("ping", "P"), 7);
     assert_int_equal(RUN("ping", "P", "-c", "0"), 2);
 }

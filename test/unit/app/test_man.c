@@ -36,6 +36,21 @@ static void assert_has(const char *page, const char *what)
         fail_msg("no %s in: %.200s", what, page);
 }
 
+/* Each line of @text; the indentation of an example may be another. */
+static void assert_has_lines(const char *page, const char *text)
+{
+    char line[256];
+
+    while (*text != '\0') {
+        text += strspn(text, " \n");
+        size_t len = strcspn(text, "\n");
+        assert_true(len < sizeof(line));
+        (void)snprintf(line, sizeof(line), "%.*s", (int)len, text);
+        assert_has(page, line);
+        text += len;
+    }
+}
+
 static void assert_has_options(const char *page, const struct cli_option *o)
 {
     char name[64];
@@ -65,8 +80,7 @@ static void every_command_is_in_a_page(void **state)
         assert_has(strbuf_cstr(&page), c->summary);
         assert_has_options(strbuf_cstr(&page), c->options);
         assert_has_options(strbuf_cstr(&page), cli_globals());
-        const char *example = strstr(c->help, "\n\n  ") + 4;
-        assert_has(strbuf_cstr(&page), example);
+        assert_has_lines(strbuf_cstr(&page), strstr(c->help, "\n\n  ") + 2);
     }
     assert_false(strbuf_full(&page));
     strbuf_release(&page);

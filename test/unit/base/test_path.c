@@ -59,7 +59,7 @@ static void names_beside_fit(void **state)
     for (size_t len = PATH_NAME_MAX - 5; len <= PATH_NAME_MAX; len++) {
         char *path = long_name('n', len);
         char *want = long_name('n', PATH_NAME_MAX);
-        memcpy(want + 2 + PATH_NAME_MAX - 5, ".part", 5);
+        (void)snprintf(want + 2 + PATH_NAME_MAX - 5, sizeof(".part"), ".part");
         check(path_beside(path, ".part"), want);
         mem_free(path);
         mem_free(want);
@@ -71,8 +71,8 @@ static void characters_are_not_cut(void **state)
     (void)state;
     /* Three bytes each: the character that byte 250 is in goes as a whole. */
     char *path = long_name('n', PATH_NAME_MAX);
-    for (size_t at = 2; at < 2 + PATH_NAME_MAX; at += 3)
-        memcpy(path + at, "\xe2\x82\xac", 3);
+    for (size_t at = 2; at < 2 + PATH_NAME_MAX; at++)
+        path[at] = "\xe2\x82\xac"[(at - 2) % 3];
     char *got = path_beside(path, ".part");
     assert_int_equal(strlen(got), 2 + 249 + 5);
     assert_memory_equal(got, path, 2 + 249);
