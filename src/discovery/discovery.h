@@ -308,6 +308,7 @@ struct discovery_out {
     size_t addr_count;
     struct multiaddr addrs[BOOK_ADDRS_MAX];
     bool feeler;
+    bool wanted;          /* to dial: by who runs this node, not only told of */
     struct bytes message; /* until the next discovery_next() */
     void *owner;
     enum err err;

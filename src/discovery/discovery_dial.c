@@ -145,6 +145,7 @@ static void dial(struct discovery *d, struct book_peer *p, bool feeler,
     struct discovery_out *out = discovery_push(d, DISCOVERY_DIAL);
     out->peer = p->id;
     out->feeler = feeler;
+    out->wanted = is_wanted(p);
     out->addr_count = book_addrs(p, out->addrs);
 }
 

@@ -287,13 +287,14 @@ static void on_request(void *user, uint64_t id, const struct peer_id *peer,
 static void do_dial(struct peering *p, const struct discovery_out *out,
                     struct mtime now)
 {
-    /* The core knows best when to try again: it is not to be held back by the
-     * addresses' own waits, which grow beyond any of its own. */
+    /* Of the way into the network the core knows best when to try again.  Of
+     * all others the addresses' own waits count too: many peers may be told of
+     * at the address of one who has nothing to do with us. */
     struct swarm_dial_op op = {
         .peer = &out->peer,
         .addrs = out->addrs,
         .count = out->addr_count,
-        .force = true,
+        .force = out->wanted,
     };
     enum err err = swarm_dial(p->swarm, &op, now);
 

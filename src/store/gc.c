@@ -413,6 +413,9 @@ static void run_eviction(struct store *s)
     if (!collector_idle(s))
         return;
     if (sw->begun_at == 0) {
+        room_ask(s); /* what is known may be of before a file went */
+        if (s->space.busy)
+            return;
         serve(s, false);
         if (list_empty(&sw->waiting))
             return;

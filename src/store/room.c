@@ -68,6 +68,7 @@ static void ask(struct store *s, struct mtime now)
     sp->busy = true;
     sp->asked_at = now;
     sp->asking_at = s->writer.written;
+    sp->gone = s->segs.gone;
     s->pool->submit(s->pool, &sp->job, POOL_DISK);
 }
 
@@ -79,6 +80,7 @@ void room_ask(struct store *s)
     if (sp->busy)
         return;
     if (s->writer.queued - sp->written_at < SPACE_ASK_BYTES &&
+        sp->gone == s->segs.gone &&
         mtime_ms_since(sp->asked_at, now) < SPACE_ASK_MS)
         return;
     ask(s, now);

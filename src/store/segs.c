@@ -46,6 +46,7 @@ static void goodbye_done(struct pool_job *job, struct mtime now)
     if (g->segment != NULL && (g->err == OK || g->err == E_NOTFOUND)) {
         g->segment->removed = true;
         g->segment->changed = true;
+        g->segs->gone++;
     }
     mem_free(g);
 }

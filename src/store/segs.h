@@ -44,7 +44,8 @@ struct segs {
     size_t open_count;
     size_t open_max;
     uint64_t uses;
-    size_t jobs; /* closes and removals under way */
+    size_t jobs;   /* closes and removals under way */
+    uint64_t gone; /* files that were removed since the start */
 };
 
 /** segs_release - frees all; closes the files, so at the end only. */

@@ -76,6 +76,7 @@ struct space {
     enum err err;
     uint64_t asking_at;  /* what had been written when the job began */
     uint64_t written_at; /* ... the one that was answered */
+    uint64_t gone;       /* segs.gone when the job began */
     struct mtime asked_at;
 };
 
