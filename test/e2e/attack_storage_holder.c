@@ -211,7 +211,7 @@ static enum verdict holder(struct run *r, int how)
         sleep_ms(20); /* dropped: those who watch are not done yet */
     note(r, "%u requests, %u offers, %u audits", a->requests, a->offers,
          a->audits);
-    r->begin_ms = r->dropped_ms != 0 ? r->dropped_ms : now_ms();
+    r->begin_ms = now_ms(); /* how long the others watched is no matter */
     bool asked = a->requests > 0;
     enum verdict v = ends_free(l, 500);
     mem_free(a);
