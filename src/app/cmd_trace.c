@@ -7,7 +7,6 @@
 #include "app/cli.h"
 #include "app/commands.h"
 #include "app/content_path.h"
-#include "app/output.h"
 #include "app/peer_arg.h"
 #include "app/steps_print.h"
 #include "base/strbuf.h"
@@ -19,21 +18,13 @@ struct trace {
     char remedy[CLI_HINT_MAX]; /* "": none was told */
 };
 
-static enum err on_line(struct cli *cli, void *ctx, const json_t *line)
+static void on_end(void *ctx, const json_t *line)
 {
     struct trace *trace = ctx;
 
-    if (answer_has(line, "reached")) {
-        trace->reached = json_is_true(json_object_get(line, "reached"));
-        (void)snprintf(trace->remedy, sizeof(trace->remedy), "%s",
-                       answer_text(line, "remedy")); /* cut when too long */
-    }
-    if (cli->json)
-        output_json(json_deep_copy(line));
-    else if (answer_has(line, "step"))
-        steps_print(line);
-    (void)fflush(stdout); /* each as it comes; output_finish() tells */
-    return OK;
+    trace->reached = json_is_true(json_object_get(line, "reached"));
+    (void)snprintf(trace->remedy, sizeof(trace->remedy), "%s",
+                   answer_text(line, "remedy")); /* cut when too long */
 }
 
 int cmd_peers_trace(struct cli *cli)
@@ -51,12 +42,7 @@ int cmd_peers_trace(struct cli *cli)
     content_path_encode(&url, peer, false);
     content_path_query(&url, "address", peer != arg ? arg : NULL);
     content_path_timeout(cli, &url);
-    struct call_stream call = {.method = "GET",
-                               .path = strbuf_cstr(&url),
-                               .body_fd = -1,
-                               .on_line = on_line,
-                               .ctx = &trace};
-    err = call_stream(cli, &call);
+    err = steps_ask(cli, strbuf_cstr(&url), on_end, &trace);
     strbuf_release(&url);
     if (err != OK)
         return call_exit(cli, err);

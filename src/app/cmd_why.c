@@ -1,12 +1,9 @@
 #include <jansson.h>
-#include <stdio.h>
 
-#include "app/answer.h"
 #include "app/call.h"
 #include "app/cli.h"
 #include "app/commands.h"
 #include "app/content_path.h"
-#include "app/output.h"
 #include "app/steps_print.h"
 #include "base/strbuf.h"
 
@@ -16,18 +13,11 @@ struct why {
     bool can; /* it can be fetched */
 };
 
-static enum err on_line(struct cli *cli, void *ctx, const json_t *line)
+static void on_end(void *ctx, const json_t *line)
 {
     struct why *why = ctx;
 
-    if (answer_has(line, "fetchable"))
-        why->can = json_is_true(json_object_get(line, "fetchable"));
-    if (cli->json)
-        output_json(json_deep_copy(line));
-    else if (answer_has(line, "step"))
-        steps_print(line);
-    (void)fflush(stdout); /* each as it comes; output_finish() tells */
-    return OK;
+    why->can = json_is_true(json_object_get(line, "fetchable"));
 }
 
 int cmd_why(struct cli *cli)
@@ -42,12 +32,7 @@ int cmd_why(struct cli *cli)
     err = content_path_cid(cli, &url, "why", cli->args[0]);
     if (err == OK) {
         content_path_timeout(cli, &url);
-        struct call_stream call = {.method = "GET",
-                                   .path = strbuf_cstr(&url),
-                                   .body_fd = -1,
-                                   .on_line = on_line,
-                                   .ctx = &why};
-        err = call_stream(cli, &call);
+        err = steps_ask(cli, strbuf_cstr(&url), on_end, &why);
     }
     strbuf_release(&url);
     if (err != OK)

@@ -5,6 +5,18 @@
 #include "base/attr.h"
 #include "sim/scenario_priv.h"
 
+/* Many start at about the same time. */
+#define NEWCOMERS                                                              \
+    "duration 10m\n"                                                           \
+    "settle 1m\n"                                                              \
+    "secured yes\n"                                                            \
+    "link all latency 20ms jitter 10ms\n"                                      \
+    "set all logging.level=warning\n"                                          \
+    "set all network.outbound=8\n"                                             \
+    "set all network.connections_max=48\n"                                     \
+    "at 0s start all over 4m\n"                                                \
+    "at 5m mark\n"
+
 static const struct sim_scenario table[] = {
     {
         .name = "move",
@@ -139,19 +151,18 @@ static const struct sim_scenario table[] = {
         .seeds = 0,
     },
     {
+        .name = "join",
+        .help = "1,250 nodes start within minutes, and look up",
+        .text = "nodes 1250\n" NEWCOMERS "bootstrap 2\n"
+                "random 25 from 5m to 8m provide any\n"
+                "random 300 from 6m to 10m lookup any\n"
+                "random 21 from 5m to 10m kill any for 10m\n",
+        .seeds = 0,
+    },
+    {
         .name = "wide",
-        .help = "10,000 nodes, as in dht",
-        .text = "nodes 10000\n"
-                "duration 10m\n"
-                "settle 1m\n"
-                "secured yes\n"
-                "link all latency 20ms jitter 10ms\n"
-                "bootstrap 16\n"
-                "set all logging.level=warning\n"
-                "set all network.outbound=8\n"
-                "set all network.connections_max=48\n"
-                "at 0s start all over 4m\n"
-                "at 5m mark\n"
+        .help = "10,000 nodes, as in join",
+        .text = "nodes 10000\n" NEWCOMERS "bootstrap 16\n"
                 "random 200 from 5m to 8m provide any\n"
                 "random 500 from 6m to 10m lookup any\n"
                 "random 167 from 5m to 10m kill any for 10m\n",

@@ -227,10 +227,9 @@ def peers_go_first(t):
     check(got.seconds < 15, f"it waits too long: {got}")
 
 
-@test
-def a_gateway_takes_over(t):
-    """A download goes on by the gateway when the peer says no more."""
-    file = trees.random_file(t.path("file"), 1, 30_000_000)
+def beside_a_peer(t, size):
+    """A file of a node, who asks for it by a wire, and a gateway with it."""
+    file = trees.random_file(t.path("file"), 1, size)
     holder, asking = t.node("holder"), t.node("asking")
     cid = holder.add(file)
     good = gateway(t, gateways.blocks_of(holder))
@@ -238,6 +237,13 @@ def a_gateway_takes_over(t):
     asking.start(*QUIET, "--set", f"network.gateways={good.url}")
     wire = proxy.Proxy(holder.port)
     t.defer(wire.close)
+    return file, cid, holder, asking, good, wire
+
+
+@test
+def a_gateway_takes_over(t):
+    """A download goes on by the gateway when the peer says no more."""
+    file, cid, holder, asking, good, wire = beside_a_peer(t, 30_000_000)
     wire.hold_after = 8_000_000
     asking.connect(wire.address(holder))
     got = asking.ok("get", cid, "-o", t.path("out"), "--json")
@@ -250,14 +256,7 @@ def a_gateway_takes_over(t):
 @test
 def a_gateway_beside_a_slow_peer(t):
     """A download that lasts tries the gateway, which then does most of it."""
-    file = trees.random_file(t.path("file"), 1, 60_000_000)
-    holder, asking = t.node("holder"), t.node("asking")
-    cid = holder.add(file)
-    good = gateway(t, gateways.blocks_of(holder))
-    holder.start(*QUIET)
-    asking.start(*QUIET, "--set", f"network.gateways={good.url}")
-    wire = proxy.Proxy(holder.port)
-    t.defer(wire.close)
+    file, cid, holder, asking, good, wire = beside_a_peer(t, 60_000_000)
     asking.connect(wire.address(holder))
     wire.slow_to(1_000_000)
     got = asking.ok("get", cid, "-o", t.path("out"), "--json")

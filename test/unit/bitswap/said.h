@@ -3,7 +3,9 @@
 
 #include "base/mem.h"
 #include "base/mtime.h"
+#include "bitswap/client.h"
 #include "bitswap/message.h"
+#include "crypto/hash.h"
 #include "multiformats/multicodec.h"
 #include "multiformats/peer_id.h"
 
@@ -89,6 +91,28 @@ static inline struct cid some_cid(uint32_t n, size_t len)
 static inline struct mtime at_ms(uint32_t ms)
 {
     return mtime_add_ms((struct mtime){0}, ms);
+}
+
+/** said_number - where @id is in @ids; it is there. */
+static inline size_t said_number(const struct peer_id *ids,
+                                 const struct peer_id *id)
+{
+    size_t i = 0;
+    while (!peer_id_eq(&ids[i], id))
+        i++;
+    return i;
+}
+
+/** said_hash - compute what @out of @client asks for. */
+static inline void said_hash(struct bs_client *client,
+                             struct bs_client_out *out, struct mtime now)
+{
+    uint8_t digest[HASH_BYTES_MAX];
+    size_t len = 0;
+    assert_int_equal(
+        hash_compute(out->hash_code, out->data.bytes, digest, &len), OK);
+    bs_client_on_hashed(client, out->hash_id, (struct bytes){digest, len}, now);
+    slice_release(&out->data);
 }
 
 #endif /* TEST_UNIT_BITSWAP_SAID_H */

@@ -58,25 +58,6 @@ static void rig_free(struct rig *r)
     mem_free(r);
 }
 
-static size_t number_of(const struct rig *r, const struct peer_id *id)
-{
-    size_t i = 0;
-    while (!peer_id_eq(&r->peers[i], id))
-        i++;
-    return i;
-}
-
-static void hash(struct rig *r, struct bs_client_out *out)
-{
-    uint8_t digest[HASH_BYTES_MAX];
-    size_t len = 0;
-    assert_int_equal(
-        hash_compute(out->hash_code, out->data.bytes, digest, &len), OK);
-    bs_client_on_hashed(r->client, out->hash_id, (struct bytes){digest, len},
-                        r->now);
-    slice_release(&out->data);
-}
-
 static void drain(struct rig *r)
 {
     struct bs_client_out out;
@@ -84,7 +65,7 @@ static void drain(struct rig *r)
         size_t p = 0;
         switch (out.kind) {
         case BS_CLIENT_SEND:
-            p = number_of(r, &out.peer);
+            p = said_number(r->peers, &out.peer);
             said_free(&r->said[p]);
             said_frame(&r->said[p], out.frame);
             r->sends[p]++;
@@ -97,7 +78,7 @@ static void drain(struct rig *r)
             if (r->slow)
                 r->hashes[r->hashes_count++] = out;
             else
-                hash(r, &out);
+                said_hash(r->client, &out, r->now);
             break;
         case BS_CLIENT_GOT:
             r->gots[r->gots_count++] = out;
@@ -498,7 +479,7 @@ static void test_hashing_a_duplicate(void **state)
     send_block(r, 0, 1);
     send_block(r, 1, 1);
     assert_int_equal(r->hashes_count, 2);
-    hash(r, &r->hashes[1]);
+    said_hash(r->client, &r->hashes[1], r->now);
     drain(r);
     assert_int_equal(r->gots_count, 1);
     bs_session_add_source(r->client, r->session, &r->peers[0], r->now);
@@ -506,8 +487,8 @@ static void test_hashing_a_duplicate(void **state)
     assert_asked(r, 0, 2, false);
     send_block(r, 0, 2);
     assert_int_equal(r->hashes_count, 3);
-    hash(r, &r->hashes[0]);
-    hash(r, &r->hashes[2]);
+    said_hash(r->client, &r->hashes[0], r->now);
+    said_hash(r->client, &r->hashes[2], r->now);
     drain(r);
     r->hashes_count = 0;
     assert_int_equal(r->gots_count, 2);
@@ -758,7 +739,7 @@ static void test_leaves_while_hashing(void **state)
     bs_client_peer_removed(r->client, &r->peers[0], r->now);
     drain(r);
     assert_int_equal(r->missing, 1);
-    hash(r, &r->hashes[0]);
+    said_hash(r->client, &r->hashes[0], r->now);
     drain(r);
     assert_int_equal(r->gots_count, 1);
     struct bs_client_stats stats = bs_client_get_stats(r->client);

@@ -31,37 +31,18 @@ struct rig {
     size_t faults;
 };
 
-static size_t number_of(const struct rig *r, const struct peer_id *id)
-{
-    size_t i = 0;
-    while (!peer_id_eq(&r->ids[i], id))
-        i++;
-    return i;
-}
-
-static void hash(struct rig *r, struct bs_client_out *out)
-{
-    uint8_t digest[HASH_BYTES_MAX];
-    size_t len = 0;
-    assert_int_equal(
-        hash_compute(out->hash_code, out->data.bytes, digest, &len), OK);
-    bs_client_on_hashed(r->client, out->hash_id, (struct bytes){digest, len},
-                        r->now);
-    slice_release(&out->data);
-}
-
 static void take(struct rig *r, struct bs_client_out *out)
 {
     switch (out->kind) {
     case BS_CLIENT_SEND:
-        assert_int_equal(number_of(r, &out->peer), PEER);
+        assert_int_equal(said_number(r->ids, &out->peer), PEER);
         said_free(&r->said);
         said_frame(&r->said, out->frame);
         r->sends++;
         break;
     case BS_CLIENT_FETCH:
         assert_true(r->asked_count < MAX);
-        r->asked_of[r->asked_count] = number_of(r, &out->peer);
+        r->asked_of[r->asked_count] = said_number(r->ids, &out->peer);
         r->asked[r->asked_count++] = out->cid;
         break;
     case BS_CLIENT_UNFETCH:
@@ -69,7 +50,7 @@ static void take(struct rig *r, struct bs_client_out *out)
         r->ended[r->ended_count++] = out->cid;
         break;
     case BS_CLIENT_HASH:
-        hash(r, out);
+        said_hash(r->client, out, r->now);
         break;
     case BS_CLIENT_GOT:
         assert_true(r->got_count < MAX);
