@@ -185,14 +185,29 @@ static void start_small(struct export_entry *en, struct block *block,
 
 /* Several blocks. */
 
+/* Pieces that follow each other, in one write. */
 static void write_run(struct pool_job *job)
 {
     struct write_job *j = container_of(job, struct write_job, base.job);
     struct disk *disk = j->base.e->disk;
+    struct bytes run[EXPORT_PIECES_MAX];
+    size_t count = 0;
+    uint64_t end = 0; /* of the run */
+    uint64_t offset = 0;
 
-    for (size_t i = 0; i < j->count && j->base.err == OK; i++)
-        j->base.err = disk->write(disk, j->file, j->pieces[i].offset,
-                                  &j->pieces[i].slice.bytes, 1);
+    for (size_t i = 0; i < j->count && j->base.err == OK; i++) {
+        const struct export_piece *p = &j->pieces[i];
+        if (count > 0 && p->offset != end) {
+            j->base.err = disk->write(disk, j->file, offset, run, count);
+            count = 0;
+        }
+        if (count == 0)
+            offset = p->offset;
+        run[count++] = p->slice.bytes;
+        end = p->offset + p->slice.bytes.len;
+    }
+    if (count > 0 && j->base.err == OK)
+        j->base.err = disk->write(disk, j->file, offset, run, count);
 }
 
 static void entry_pump(struct export_entry *en);
@@ -380,7 +395,7 @@ static void open_run(struct pool_job *job)
 
     j->base.err = disk->open(disk, dir_of(j->entry), j->entry->name,
                              DISK_WRITE | DISK_CREATE | DISK_EXCL |
-                                 DISK_NOFOLLOW | DISK_SHARED,
+                                 DISK_NOFOLLOW | DISK_SHARED | DISK_STREAM,
                              &j->file);
 }
 

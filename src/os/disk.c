@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "os/const_cast.h"
 #include "os/disk_direct.h"
+#include "os/disk_pace.h"
 #include "os/errno_err.h"
 #include "os/write_all.h"
 
@@ -28,7 +30,8 @@ enum {
 
 struct disk_file {
     int fd;
-    int direct; /* the same, past the page cache; -1: none */
+    int direct;            /* the same, past the page cache; -1: none */
+    struct disk_pace pace; /* of what went there */
 };
 
 static int dir_fd(const struct disk_file *dir)
@@ -62,11 +65,28 @@ static int open_flags(unsigned flags)
     return how;
 }
 
-/* Not every file system can; -1 then. */
-static int open_direct(const struct disk_file *dir, const char *name)
+static bool is_same_file(int a, int b)
 {
-    return openat(dir_fd(dir), name,
-                  O_WRONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+    struct stat x;
+    struct stat y;
+
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+/* Opens @fd's file again.  -1: the file system can't, or somebody has put
+ * another file in its place meanwhile. */
+static int open_direct(int fd, const struct disk_file *dir, const char *name)
+{
+    int direct = openat(dir_fd(dir), name,
+                        O_WRONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY |
+                            O_NOFOLLOW | O_NONBLOCK);
+
+    if (direct >= 0 && !is_same_file(fd, direct)) {
+        (void)close(direct); /* nothing was written */
+        direct = -1;
+    }
+    return direct;
 }
 
 static enum err disk_open(struct disk *d, struct disk_file *dir,
@@ -82,10 +102,10 @@ static enum err disk_open(struct disk *d, struct disk_file *dir,
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return err_of_errno(errno);
-    *ret_file = mem_alloc(sizeof(**ret_file));
+    *ret_file = mem_zalloc(1, sizeof(**ret_file));
     (*ret_file)->fd = fd;
     (*ret_file)->direct =
-        (flags & DISK_STREAM) != 0 ? open_direct(dir, name) : -1;
+        (flags & DISK_STREAM) != 0 ? open_direct(fd, dir, name) : -1;
     return OK;
 }
 
@@ -123,25 +143,48 @@ static enum err disk_read(struct disk *d, struct disk_file *f, uint64_t offset,
     return OK;
 }
 
-static bool is_large(uint64_t offset, const struct bytes *pieces, size_t count)
+/* Over INT64_MAX when they are too many for a file at @offset. */
+static uint64_t len_of(uint64_t offset, const struct bytes *pieces,
+                       size_t count)
 {
     uint64_t len = 0;
 
     for (size_t i = 0; i < count && len <= INT64_MAX; i++)
         len += pieces[i].len;
-    return len >= DISK_DIRECT_MIN && offset <= INT64_MAX - len &&
-           len <= INT64_MAX;
+    return offset <= INT64_MAX && len <= INT64_MAX - offset ? len : UINT64_MAX;
+}
+
+static uint64_t now_ns(void)
+{
+    enum { NS_PER_S = 1000 * 1000 * 1000 };
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* it is there on Linux */
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static enum err write_direct(struct disk_file *f, uint64_t offset,
+                             const struct bytes *pieces, size_t count,
+                             uint64_t len)
+{
+    uint64_t begin_ns = now_ns();
+    enum err err = disk_direct_write(f->fd, f->direct, offset, pieces, count);
+
+    disk_pace_note(&f->pace, len, now_ns() - begin_ns);
+    return err;
 }
 
 static enum err disk_write(struct disk *d, struct disk_file *f, uint64_t offset,
                            const struct bytes *pieces, size_t count)
 {
     struct iovec iov[PIECES_AT_ONCE];
+    uint64_t len = len_of(offset, pieces, count);
     size_t next = 0;
 
     (void)d; /* the system is one */
-    if (f->direct >= 0 && is_large(offset, pieces, count))
-        return disk_direct_write(f->fd, f->direct, offset, pieces, count);
+    if (f->direct >= 0 && len >= DISK_DIRECT_MIN && len <= INT64_MAX &&
+        !disk_pace_is_slow(&f->pace))
+        return write_direct(f, offset, pieces, count, len);
     while (next < count) {
         int used = 0;
         for (; next < count && used < PIECES_AT_ONCE; next++) {
