@@ -31,7 +31,11 @@ class Wire:
         self._loop.run_forever()
 
     async def _accept(self, reader, writer):
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        except OSError:  # the node is gone
+            writer.close()
+            return
         await asyncio.gather(self._pass(reader, back, None),
                              self._pass(there, writer, self._rate))
 
