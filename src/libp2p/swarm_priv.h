@@ -31,8 +31,10 @@ enum {
     DIAL_STAGGER_MS = 250,
     NEGOTIATE_MS = 10 * 1000,
     IDENTIFY_MS = 5 * 1000,
-    LINGER_MS = 60 * 1000, /* for what is queued when its owner has gone */
-    KEEPALIVE_MS = 30 * 1000,
+    LINGER_MS = 60 * 1000,    /* for what is queued when its owner has gone */
+    KEEPALIVE_MS = 30 * 1000, /* without a byte from the peer */
+    KEEPALIVE_TURN_MS = 2 * 1000,   /* less, for who was pinged last */
+    KEEPALIVE_MOST_MS = 120 * 1000, /* between two pings: how far is it now? */
     KEEPALIVE_ANSWER_MS = 10 * 1000,
     KEEPALIVE_PATIENCE_MS = 60 * 1000, /* while other bytes keep coming */
     PING_ANSWER_MS = 10 * 1000,
@@ -157,6 +159,7 @@ struct conn {
     size_t unread;
     /* Keepalive and figures. */
     bool ping_waits;
+    bool ping_was_ours; /* the last one on this connection */
     uint32_t ping_opaque;
     struct mtime ping_at;
     struct mtime received_at;

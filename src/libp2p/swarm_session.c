@@ -41,6 +41,7 @@ static void send_ping(struct swarm *sw, struct conn *c)
     c->ping_opaque = (uint32_t)swarm_chance(sw);
     c->ping_at = sw->now;
     c->ping_waits = true;
+    c->ping_was_ours = true;
     yamux_ping(&c->yamux, c->ping_opaque);
     timerq_set(&sw->timers, &c->timer,
                mtime_add_ms(sw->now, KEEPALIVE_ANSWER_MS));
@@ -86,6 +87,21 @@ void session_end(struct swarm *sw, struct conn *c, enum err err)
     leave_peer(sw, c);
 }
 
+/* Whatever comes shows that the peer lives, its ping as well as the answer to
+ * ours: the two take turns, and each link carries half as many.  Where both
+ * have pinged at once who dialled begins. */
+static struct mtime ping_due(const struct conn *c)
+{
+    uint32_t wait_ms = KEEPALIVE_MS;
+
+    if (!c->ping_was_ours)
+        wait_ms -= KEEPALIVE_TURN_MS;
+    if (!c->inbound)
+        wait_ms -= KEEPALIVE_TURN_MS / 2;
+    return mtime_min(mtime_add_ms(c->received_at, wait_ms),
+                     mtime_add_ms(c->ping_at, KEEPALIVE_MOST_MS));
+}
+
 static void on_pong(struct swarm *sw, struct conn *c, uint32_t opaque)
 {
     if (!c->ping_waits || opaque != c->ping_opaque) {
@@ -98,13 +114,23 @@ static void on_pong(struct swarm *sw, struct conn *c, uint32_t opaque)
         c->rtt_ns = 1; /* known, and too small for the clock */
     c->yamux.rtt_ns = c->rtt_ns;
     c->ping_waits = false;
-    timerq_set(&sw->timers, &c->timer, mtime_add_ms(sw->now, KEEPALIVE_MS));
+    timerq_set(&sw->timers, &c->timer, ping_due(c));
+}
+
+static void ping_in_time(struct swarm *sw, struct conn *c)
+{
+    struct mtime due = ping_due(c);
+
+    if (mtime_reached(sw->now, due))
+        send_ping(sw, c);
+    else
+        timerq_set(&sw->timers, &c->timer, due);
 }
 
 void session_on_time(struct swarm *sw, struct conn *c)
 {
     if (!c->ping_waits) {
-        send_ping(sw, c);
+        ping_in_time(sw, c);
         return;
     }
     /* The answer may wait behind much data of ours or theirs. */
@@ -179,6 +205,7 @@ static bool on_event(struct swarm *sw, struct conn *c,
         on_pong(sw, c, e->code);
         break;
     case YAMUX_PINGED:
+        c->ping_was_ours = false;
         conn_touch(sw, c);
         (void)conn_charge(sw, c, COST_PING); /* last thing here */
         break;

@@ -613,6 +613,27 @@ static void test_keepalive(void **state)
     pair_free(p);
 }
 
+/* Of two ends where nothing passes one pings every half minute, not both: and
+ * each does, so that each knows how far away the other is. */
+static void test_keepalive_takes_turns(void **state)
+{
+    enum { MINUTES = 20, FRAME = 12 + 16 + 2 };
+    size_t before[2];
+
+    (void)state;
+    struct pair *p = new_pair();
+    pair_connect(p);
+    pair_sleep(p, 60 * 1000);
+    for (int side = 0; side < 2; side++)
+        before[side] = p->wires[0].sum[side];
+    pair_sleep(p, MINUTES * 60 * 1000);
+    for (int side = 0; side < 2; side++) {
+        size_t frames = (p->wires[0].sum[side] - before[side]) / FRAME;
+        assert_in_range(frames, 2 * MINUTES - 2, 2 * MINUTES + 4);
+    }
+    pair_free(p);
+}
+
 static void test_two_connections(void **state)
 {
     (void)state;
@@ -733,6 +754,7 @@ int main(void)
         cmocka_unit_test(test_dial_times_out),
         cmocka_unit_test(test_silent_inbound),
         cmocka_unit_test(test_keepalive),
+        cmocka_unit_test(test_keepalive_takes_turns),
         cmocka_unit_test(test_two_connections),
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_flips),
