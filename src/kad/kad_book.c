@@ -325,6 +325,7 @@ void kadp_answered(struct kad *k, const struct peer_id *peer, size_t closer,
 
     if (c != NULL) {
         c->useful_at = now;
+        c->heard_at = now;
         return;
     }
     struct kadp_known *n = known_get(k, peer);

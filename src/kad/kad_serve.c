@@ -491,6 +491,9 @@ enum err kad_serve(struct kad *k, const struct kad_request *request,
         k->stats.refused++;
         return err;
     }
+    struct kad_contact *from = kad_table_get(&k->table, request->from);
+    if (from != NULL)
+        from->heard_at = now;
     k->stats.served++;
     if (reply != NULL)
         k->stats.bytes_out += reply->len;

@@ -25,6 +25,14 @@ static struct mtime next_round(struct kad *k, struct mtime now)
     return mtime_add_ms(now, ms);
 }
 
+/* When @c last showed that it is there.  In our own network everybody serves,
+ * so that a question shows as much as an answer; elsewhere one who asks may not
+ * be reached by others. */
+static struct mtime shown_at(const struct kad *k, const struct kad_contact *c)
+{
+    return k->config.scope == KAD_OWN ? c->heard_at : c->useful_at;
+}
+
 static void ask_stale(struct kad *k, struct mtime now)
 {
     for (size_t b = 0; b < k->table.buckets_count; b++) {
@@ -32,7 +40,7 @@ static void ask_stale(struct kad *k, struct mtime now)
         for (size_t i = 0; i < bucket->count && k->pings_count < KADP_PINGS_MAX;
              i++) {
             struct kad_contact *c = bucket->contacts[i];
-            uint64_t old_ms = mtime_ms_since(c->useful_at, now);
+            uint64_t old_ms = mtime_ms_since(shown_at(k, c), now);
             if (old_ms < (uint64_t)STALE_ROUNDS * k->config.refresh_ms ||
                 kadp_is_asked(k, &c->id))
                 continue;
@@ -75,7 +83,7 @@ bool kadp_bucket_suffices(const struct kad *k, size_t i, struct mtime now)
         return false;
     const struct kad_bucket *b = &k->table.buckets[i];
     for (size_t c = 0; c < b->count; c++)
-        fresh += mtime_ms_since(b->contacts[c]->useful_at, now) < fresh_ms(k);
+        fresh += mtime_ms_since(shown_at(k, b->contacts[c]), now) < fresh_ms(k);
     return fresh >= enough;
 }
 

@@ -126,6 +126,7 @@ enum err kad_table_add(struct kad_table *t, const struct peer_id *id,
     c->over = MA_CLASS_PUBLIC;
     c->added_at = now;
     c->useful_at = now;
+    c->heard_at = now;
     struct kad_bucket *b = &t->buckets[cpl];
     b->contacts[b->count++] = c;
     map_put(&t->contacts, &c->node, peer_id_bytes(&c->id));

@@ -41,6 +41,7 @@ struct kad_contact {
     enum ma_class over; /* class of the other end of its connection */
     struct mtime added_at;
     struct mtime useful_at; /* when it answered last */
+    struct mtime heard_at;  /* the same, or when it asked us last */
 };
 
 /** struct kad_bucket - contacts with one cpl, the oldest first. */

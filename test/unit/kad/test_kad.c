@@ -680,17 +680,43 @@ static void failures_of_our_own_cost_nobody_a_place(void **state)
     }
 }
 
-/* Admits @count peers of the farthest bucket. */
-static void admit_far(struct one *o, size_t count)
+static size_t bucket_of(const struct one *o, uint64_t i)
 {
     struct kad_key self = kad_key_of_peer(&o->self);
+    struct peer_id id = net_peer_id(i, 77);
+    struct kad_key key = kad_key_of_peer(&id);
 
+    return kad_key_cpl(&self, &key);
+}
+
+/* Admits @count peers of bucket @cpl. */
+static void admit_to(struct one *o, size_t cpl, size_t count)
+{
     for (uint64_t i = 1; count > 0; i++) {
-        struct peer_id id = net_peer_id(i, 77);
-        struct kad_key key = kad_key_of_peer(&id);
-        if (kad_key_cpl(&self, &key) != 0)
+        if (bucket_of(o, i) != cpl)
             continue;
         one_admit(o, i);
+        count--;
+    }
+}
+
+/* The first @count peers of bucket @cpl ask for somebody. */
+static void hear_from(struct one *o, size_t cpl, size_t count)
+{
+    for (uint64_t i = 1; count > 0; i++) {
+        struct peer_id id = net_peer_id(i, 77);
+        struct multiaddr remote = net_addr(i);
+        struct kad_message_out m = {.type = KAD_FIND_NODE,
+                                    .key = peer_id_bytes(&id)};
+        struct buf *reply = NULL;
+        if (bucket_of(o, i) != cpl)
+            continue;
+        struct buf *in = kad_message_encode(&m, KAD_REQUEST_BYTES_MAX);
+        struct kad_request request = {
+            .from = &id, .remote = &remote, .bytes = buf_bytes(in)};
+        assert_int_equal(kad_serve(o->kad, &request, o->now, &reply), OK);
+        buf_unref(reply);
+        buf_unref(in);
         count--;
     }
 }
@@ -726,10 +752,31 @@ static void a_bucket_of_enough_is_not_looked_through(void **state)
         struct one o;
         size_t late;
         one_make(&o, KAD_OWN, 0);
-        admit_far(&o, count);
+        admit_to(&o, 0, count);
         assert_int_equal(one_contacts(&o), count);
         assert_int_equal(upkeep_of(&o, &late), count);
         assert_int_equal(late, count < KAD_BETA ? count : 0);
+        one_end(&o);
+    }
+}
+
+/* Who asks us is there: a bucket of such needs no lookup of ours. */
+static void who_asks_keeps_its_bucket_fresh(void **state)
+{
+    enum { MINUTE_MS = 60 * 1000 };
+    (void)state;
+    for (size_t count = KAD_BETA - 1; count <= KAD_BETA; count++) {
+        struct one o;
+        size_t late;
+        one_make(&o, KAD_OWN, 0);
+        admit_to(&o, 0, KAD_BETA);
+        admit_to(&o, 1, KAD_K); /* all that a lookup for ourselves asks */
+        (void)upkeep_of(&o, &late);
+        o.now = mtime_add_ms(o.now, 6 * MINUTE_MS);
+        hear_from(&o, 0, count);
+        o.now = mtime_add_ms(o.now, 4 * MINUTE_MS);
+        assert_int_equal(upkeep_of(&o, &late), KAD_K);
+        assert_int_equal(late > 0, count < KAD_BETA);
         one_end(&o);
     }
 }
@@ -759,6 +806,7 @@ int main(void)
         cmocka_unit_test(a_crowd_of_one_ip_group_is_dropped_in_the_wan),
         cmocka_unit_test(failures_of_our_own_cost_nobody_a_place),
         cmocka_unit_test(a_bucket_of_enough_is_not_looked_through),
+        cmocka_unit_test(who_asks_keeps_its_bucket_fresh),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
