@@ -14,7 +14,9 @@ enum {
      * are many, all of which are looked at then. */
     CHANGED_MS = 1000,
     CHANGED_EACH_MS = 50,
-    CHANGED_MAX_MS = 20 * 1000,
+    CHANGED_FEW = 100, /* peers; each one more counts */
+    CHANGED_MORE_MS = 200,
+    CHANGED_MAX_MS = 60 * 1000,
     CONNS_LEAST = 4,
     OUTBOUND_PART = 3, /* of all places, at most */
     PASSING_PART = 4,
@@ -404,6 +406,19 @@ struct mtime discovery_deadline(const struct discovery *d)
     return d->changed ? mtime_min(at, d->changed_at) : at;
 }
 
+/* Whoever is told looks at all of them. */
+static uint32_t changed_wait_ms(const struct discovery *d)
+{
+    uint32_t count = (uint32_t)d->book.peers.count;
+    uint32_t wait_ms = count * CHANGED_EACH_MS;
+
+    if (count > CHANGED_FEW)
+        wait_ms += (count - CHANGED_FEW) * (CHANGED_MORE_MS - CHANGED_EACH_MS);
+    if (wait_ms < CHANGED_MS)
+        return CHANGED_MS;
+    return wait_ms < CHANGED_MAX_MS ? wait_ms : CHANGED_MAX_MS;
+}
+
 void discovery_on_time(struct discovery *d, struct mtime now)
 {
     discovery_request_on_time(d, now);
@@ -417,12 +432,7 @@ void discovery_on_time(struct discovery *d, struct mtime now)
     discovery_dial_on_time(d, now);
     if (d->changed && mtime_reached(now, d->changed_at)) {
         d->changed = false;
-        uint32_t wait_ms = (uint32_t)d->book.peers.count * CHANGED_EACH_MS;
-        if (wait_ms < CHANGED_MS)
-            wait_ms = CHANGED_MS;
-        if (wait_ms > CHANGED_MAX_MS)
-            wait_ms = CHANGED_MAX_MS;
-        d->changed_at = mtime_add_ms(now, wait_ms);
+        d->changed_at = mtime_add_ms(now, changed_wait_ms(d));
         (void)discovery_push(d, DISCOVERY_CHANGED);
     }
 }

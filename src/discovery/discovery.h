@@ -187,6 +187,10 @@ void discovery_on_connected(struct discovery *d, const struct peer_id *peer,
                             const struct multiaddr *addr, bool inbound,
                             struct mtime now);
 
+/** discovery_want_place - all places are taken and somebody wants to dial: a
+ * link that rests, and that no share or choice of ours holds, goes. */
+void discovery_want_place(struct discovery *d, struct mtime now);
+
 /**
  * discovery_on_passing - the connection to @peer, told of just now, was made
  * for a question of the DHT: nothing is said to the peer, and it is let go when

@@ -113,7 +113,12 @@ void discovery_on_connected(struct discovery *d, const struct peer_id *peer,
     struct book_peer *p = book_find(&d->book, peer);
     l->closing = false;
     l->inbound |= inbound;
-    l->passing = l->passing && !inbound;
+    /* What we had dialled for a question is theirs now: one of those that came
+     * to us, and has its share. */
+    if (inbound && l->passing) {
+        l->passing = false;
+        l->outbound = false;
+    }
     if (!inbound)
         note_outbound(d, l, addr, now);
     else if (p != NULL)

@@ -121,6 +121,7 @@ struct discovery {
     bool told_only;
     bool running;
     bool keep_outbound; /* of discovery_trim() */
+    bool wants_place;   /* somebody could not dial */
 
     uint64_t clock_ms;
     struct mtime clock_at;
@@ -234,6 +235,7 @@ void discovery_send_hello(struct discovery *d, struct link *l,
                           struct mtime now);
 void discovery_send_ask(struct discovery *d, struct link *l, struct mtime now);
 bool discovery_knows_few(const struct discovery *d);
+bool discovery_knows_many(const struct discovery *d);
 void discovery_ask_met(struct discovery *d, struct link *l, struct mtime now);
 void discovery_send_check(struct discovery *d, struct link *l,
                           struct mtime now);

@@ -111,13 +111,18 @@ bool discovery_knows_few(const struct discovery *d)
     return d->book.peers.count < (size_t)d->outbound_target * FEW_TARGETS;
 }
 
+bool discovery_knows_many(const struct discovery *d)
+{
+    return d->book.peers.count >= (size_t)d->outbound_target * ENOUGH_TARGETS;
+}
+
 /* Most of those that are known may be full: more are wanted while places are
  * not filled. */
 static bool wants_more(const struct discovery *d)
 {
     return discovery_knows_few(d) ||
            (discovery_outbound_count(d) < d->outbound_target &&
-            d->book.peers.count < (size_t)d->outbound_target * ENOUGH_TARGETS);
+            !discovery_knows_many(d));
 }
 
 /*

@@ -245,12 +245,28 @@ static bool is_too_many(const struct discovery *d, const struct tally *t)
            t->all > d->conns_high;
 }
 
+/* Links that have no share, since others than this core have dialled them, may
+ * fill all places while no share is used up. */
+static void make_place(struct discovery *d, struct mtime now)
+{
+    struct rule resting = {.passing = true,
+                           .outbound = true,
+                           .stay_ms = PASSING_STAY_MS,
+                           .quiet_ms = QUIET_MS};
+    if (!d->wants_place)
+        return;
+    d->wants_place = false;
+    d->keep_outbound = discovery_outbound_count(d) <= d->outbound_target;
+    let_go(d, 1, &resting, now);
+}
+
 void discovery_trim_on_time(struct discovery *d, struct mtime now)
 {
     if (!mtime_reached(now, d->trim_at))
         return;
     d->trim_at = MTIME_NEVER;
     end_all_passing(d, now);
+    make_place(d, now);
     struct tally t = count_links(d);
     if (!is_too_many(d, &t))
         return;
@@ -279,6 +295,12 @@ void discovery_trim_soon(struct discovery *d, struct mtime now)
     struct tally t = count_links(d);
     if (is_too_many(d, &t))
         wake_trim(d, mtime_add_ms(now, LOOK_MS));
+}
+
+void discovery_want_place(struct discovery *d, struct mtime now)
+{
+    d->wants_place = true;
+    wake_trim(d, now);
 }
 
 bool discovery_wants_use(const struct discovery *d, struct mtime now)

@@ -449,6 +449,7 @@ static void tell_conn(const struct conn *c, struct swarm_conn_info *ret_info)
         .peer = &c->peer->id,
         .addr = &c->remote,
         .inbound = c->inbound,
+        .others = (uint32_t)c->peer->conns_count - 1,
         .rtt_us = c->rtt_ns / 1000,
         .streams = (uint32_t)c->yamux.streams.count,
         .bytes_in = c->bytes_in,

@@ -444,6 +444,7 @@ struct swarm_conn_info {
     const struct peer_id *peer;
     const struct multiaddr *addr; /* remote */
     bool inbound;
+    uint32_t others;    /* connections that the peer has beside this one */
     uint64_t rtt_us;    /* of Yamux pings, smoothed; 0: not known yet */
     uint32_t streams;   /* of both sides */
     uint64_t bytes_in;  /* on the wire */

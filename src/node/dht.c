@@ -23,6 +23,8 @@ enum {
     ADDRS_MAX = 32,
     LOAD_MAX = 1000000, /* rows that are looked at */
     BAD_ANSWER_SEVERITY = 10,
+    PLACE_WAIT_MS = 5 * 1000, /* where we have as many links as we may */
+    PLACE_LOOK_MS = 400,      /* then: between two tries */
 };
 
 /* One DHT. */
@@ -43,6 +45,11 @@ struct message {
     struct mtime since;
     struct map_node node;
     bool is_oneway;
+    struct buf *bytes; /* what is sent, while it may be sent again */
+    size_t answer_max;
+    struct multiaddr *addrs; /* owned; NULL: none */
+    size_t addrs_count;
+    struct timer again;
 };
 
 struct dht {
@@ -236,8 +243,45 @@ void dht_provide_to(struct dht *d, struct dht_op *op,
 
 static void message_free(struct message *m)
 {
+    struct clock *clock = m->net->dht->env->clock;
+
     map_remove(&m->net->dht->messages[place_of(m->net)], &m->node);
+    clock->set(clock, &m->again, MTIME_NEVER);
+    buf_unref(m->bytes);
+    mem_free(m->addrs);
     mem_free(m);
+}
+
+static void start_message(struct message *m, struct mtime now)
+{
+    struct rpc_request request = {
+        .target = {.peer = m->call.peer,
+                   .addrs = m->addrs,
+                   .count = m->addrs_count,
+                   .passing = true},
+        .message = buf_bytes(m->bytes),
+        .answer_max = m->answer_max,
+    };
+
+    rpc_call_start(m->net->rpc, &m->call, &request, now);
+}
+
+static void on_again(struct timer *t, struct mtime now)
+{
+    start_message(container_of(t, struct message, again), now);
+}
+
+/* A full node has a place for one that is dialled as soon as a passing link or
+ * a guest goes, which they do after a second or two. */
+static bool waits_for_place(struct message *m, enum err err, struct mtime now)
+{
+    struct clock *clock = m->net->dht->env->clock;
+
+    if (err != E_AGAIN || mtime_ms_since(m->since, now) >= PLACE_WAIT_MS)
+        return false;
+    clock->set(clock, &m->again, mtime_add_ms(now, PLACE_LOOK_MS));
+    peering_want_place(node_peering(m->net->dht->node), now);
+    return true;
 }
 
 static void tell_heard(const struct message *m, enum err err,
@@ -263,6 +307,8 @@ static void on_answer(struct rpc_call *call, enum err err, struct bytes answer,
     struct net *net = m->net;
     struct dht *d = net->dht;
 
+    if (waits_for_place(m, err, now))
+        return;
     tell_heard(m, err, answer, now);
     if (err != OK)
         kad_on_failed(net->kad, m->id, err, now);
@@ -280,28 +326,30 @@ static void send_message(struct net *net, struct kad_out *out, struct mtime now)
 {
     struct dht *d = net->dht;
     struct message *m = mem_zalloc(1, sizeof(*m));
-    struct multiaddr addrs[RPC_TARGET_ADDRS_MAX];
-    struct rpc_request request = {
-        .target = {.peer = out->peer, .addrs = addrs, .passing = true},
-        .message = buf_bytes(out->bytes),
-        .answer_max = out->reply_max,
-    };
+    struct multiaddr known[RPC_TARGET_ADDRS_MAX];
+    const struct multiaddr *addrs = out->addrs;
 
-    request.target.count = out->addrs_count;
-    memcpy(addrs, out->addrs, out->addrs_count * sizeof(addrs[0]));
-    if (out->addrs_count == 0)
-        request.target.count = peering_addrs(node_peering(d->node), &out->peer,
-                                             addrs, RPC_TARGET_ADDRS_MAX);
+    m->addrs_count = out->addrs_count;
+    if (m->addrs_count == 0) {
+        addrs = known;
+        m->addrs_count = peering_addrs(node_peering(d->node), &out->peer, known,
+                                       RPC_TARGET_ADDRS_MAX);
+    }
+    if (m->addrs_count > 0)
+        m->addrs = mem_dup(addrs, m->addrs_count * sizeof(*addrs));
     m->net = net;
     m->id = out->message;
     m->query = out->query;
     m->since = now;
     m->is_oneway = out->reply_max == 0;
+    m->answer_max = out->reply_max;
+    m->bytes = out->bytes; /* the reference is ours now */
+    m->call.peer = out->peer;
     m->call.done = on_answer;
+    timer_init(&m->again, on_again);
     map_put(&d->messages[place_of(net)], &m->node,
             (struct bytes){(const uint8_t *)&m->id, sizeof(m->id)});
-    rpc_call_start(net->rpc, &m->call, &request, now);
-    buf_unref(out->bytes);
+    start_message(m, now);
 }
 
 static void drop_message(struct net *net, uint64_t id, struct mtime now)

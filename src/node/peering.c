@@ -16,6 +16,7 @@
 #include "node/log.h"
 #include "node/network.h"
 #include "node/node.h"
+#include "node/peering_links.h"
 #include "node/rows.h"
 #include "node/rpc.h"
 #include "node/seeds.h"
@@ -27,6 +28,7 @@ enum {
     SEED_TEXT_MAX = 512,
     GUESTS_PART = 8, /* of all connections */
     GUESTS_LEAST = 6,
+    RTTS_EACH = 4, /* flushes: distances are noted with each so many */
 };
 
 /* A request to a member. */
@@ -64,6 +66,7 @@ struct peering {
     struct timer timer;
     struct timer flush;
     uint32_t flush_ms; /* to the next one */
+    uint32_t flushes;
     struct timer look;
     struct mtime bootstrap_at; /* not again before */
     uint64_t offer_bytes;
@@ -517,6 +520,12 @@ static void on_timer(struct timer *t, struct mtime now)
     (void)peering_pump(p, now);
 }
 
+void peering_want_place(struct peering *p, struct mtime now)
+{
+    discovery_want_place(p->core, now);
+    set_timer(p);
+}
+
 void peering_event(struct peering *p, const struct peer_id *peer,
                    enum quality_kind kind, uint64_t amount, struct mtime now)
 {
@@ -586,6 +595,7 @@ static void on_look(struct timer *t, struct mtime now)
     struct peering *p = container_of(t, struct peering, look);
 
     set_look(p, now);
+    peering_end_doubles(p->swarm, now);
     if (network_refresh(p->network, now)) {
         addrs_changed(p, now);
         dht_addrs_changed(node_dht(p->node));
@@ -616,18 +626,6 @@ static void write_changes(struct peering *p)
     rows_write(&p->rows);
 }
 
-static void measure_rtts(struct peering *p, struct mtime now)
-{
-    struct swarm_conn_info info;
-    struct conn_id after = {0};
-
-    while (swarm_conn_next(p->swarm, after, &info) == OK) {
-        after = info.conn;
-        if (info.rtt_us > 0)
-            discovery_event(p->core, info.peer, QUALITY_RTT, info.rtt_us, now);
-    }
-}
-
 /* Soon at first, when all that is known is new. */
 static void set_flush(struct peering *p, struct mtime now)
 {
@@ -645,7 +643,9 @@ static void on_flush(struct timer *t, struct mtime now)
     struct clock *clock = p->env->clock;
 
     discovery_set_clock(p->core, clock->unix_ms(clock), now);
-    measure_rtts(p, now);
+    /* Each makes a row of the book to be written. */
+    if (p->flushes++ % RTTS_EACH == 0)
+        peering_measure_rtts(p->swarm, p->core, now);
     write_changes(p);
     set_flush(p, now);
     set_timer(p);

@@ -36,6 +36,10 @@ enum {
 MUST_USE struct peering *peering_new(struct node *n, struct kv *kv,
                                      uint32_t table, struct mtime now);
 
+/** peering_want_place - we have as many connections as we may, and one more is
+ * wanted: one that nobody needs goes, if there is such a one. */
+void peering_want_place(struct peering *p, struct mtime now);
+
 /** peering_start - begin to dial. */
 void peering_start(struct peering *p, struct mtime now);
 

@@ -844,6 +844,52 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* Dialled for a question, then it dials us: one of those that came. */
+static void a_passing_link_that_dials_us_came(void **state)
+{
+    struct owner o;
+    struct peer_id id = id_of(1);
+    struct multiaddr addr = addr_n(1);
+
+    (void)state;
+    owner_start(&o);
+    owner_connect(&o, 1, addr, false);
+    discovery_on_passing(o.d, &id, o.now);
+    assert_int_equal(discovery_counts(o.d).outbound, 0);
+    assert_int_equal(discovery_counts(o.d).inbound, 0);
+    discovery_on_connected(o.d, &id, &addr, true, o.now);
+    assert_int_equal(discovery_counts(o.d).outbound, 0);
+    assert_int_equal(discovery_counts(o.d).inbound, 1);
+    owner_stop(&o);
+}
+
+/* Links that others have dialled have no share of the places.  When somebody
+ * finds all taken, one of them that rests goes, but none that we chose. */
+static void a_place_is_made_when_one_is_wanted(void **state)
+{
+    struct discovery_out out;
+    struct owner o;
+
+    (void)state;
+    owner_start_with(
+        &o, (struct discovery_config){.outbound_target = 2, .conns_high = 20});
+    for (uint32_t n = 1; n <= 6; n++)
+        owner_connect(&o, n, addr_n(n), false);
+    owner_connect(&o, 7, addr_n(7), true);
+    owner_drain(&o);
+    discovery_want_place(o.d, o.now);
+    assert_int_equal(owner_count(&o, DISCOVERY_DISCONNECT), 0);
+    owner_pass(&o, 6 * SECOND);
+    owner_drain(&o);
+    discovery_want_place(o.d, o.now);
+    assert_true(owner_next(&o, DISCOVERY_DISCONNECT, &out));
+    assert_int_equal(out.why, DISCOVERY_WHY_TRIMMED);
+    struct peer_id inbound = id_of(7);
+    assert_false(peer_id_eq(&out.peer, &inbound));
+    assert_int_equal(owner_count(&o, DISCOVERY_DISCONNECT), 0);
+    owner_stop(&o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -873,6 +919,8 @@ int main(void)
         cmocka_unit_test(test_own_number),
         cmocka_unit_test(test_links_limit),
         cmocka_unit_test(test_nobody),
+        cmocka_unit_test(a_passing_link_that_dials_us_came),
+        cmocka_unit_test(a_place_is_made_when_one_is_wanted),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
