@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "crypto/sha256.h"
 #include "kad/kad.h"
 #include "multiformats/multihash.h"
@@ -9,7 +10,12 @@
 #include "node/node.h"
 #include "sim/run_priv.h"
 
-enum { SHA2_256 = 0x12, KEY_BYTES = 16 };
+enum {
+    SHA2_256 = 0x12,
+    KEY_BYTES = 16,
+    LINE_MAX_BYTES = 200,
+    FEW_RECORDS = 10, /* of 20 that are wanted */
+};
 
 /* A key that one machine has announced. */
 struct sim_provided {
@@ -79,6 +85,30 @@ static void on_found(struct dht_op *op, const struct dht_found *found,
         a->found = true;
 }
 
+/* With what may show why: few were asked, or many did not answer. */
+static void tell_asked(const struct sim_ask *a, const char *what, enum err err)
+{
+    const struct kad_query_stats *s = &a->op.stats;
+    struct strbuf line;
+
+    strbuf_init(&line, LINE_MAX_BYTES);
+    strbuf_str(&line, err_name(err));
+    strbuf_str(&line, ", messages ");
+    strbuf_u64(&line, s->messages);
+    strbuf_str(&line, " answers ");
+    strbuf_u64(&line, s->answers);
+    strbuf_str(&line, " hops ");
+    strbuf_u64(&line, s->hops);
+    strbuf_str(&line, " ms ");
+    strbuf_u64(&line, s->elapsed_ms);
+    strbuf_str(&line, " stored ");
+    strbuf_u64(&line, a->op.stored_count);
+    strbuf_str(&line, "; key of ");
+    strbuf_u64(&line, a->key->machine->index);
+    sim_run_tell(a->run, a->machine, what, strbuf_bytes(&line));
+    strbuf_release(&line);
+}
+
 static void on_done(struct dht_op *op, enum err err, struct mtime now)
 {
     struct sim_ask *a = container_of(op, struct sim_ask, op);
@@ -90,10 +120,11 @@ static void on_done(struct dht_op *op, enum err err, struct mtime now)
     if (a->looks) {
         count_lookup(&r->result->dht, a);
         if (!a->found)
-            sim_run_tell(r, a->machine,
-                         "did not find a provider:", bytes_str(err_name(err)));
+            tell_asked(a, "did not find a provider:", err);
     } else {
         count_provide(&r->result->dht, a);
+        if (a->op.stored_count < FEW_RECORDS)
+            tell_asked(a, "told few of what it provides:", err);
         if (a->op.stored_count > 0)
             list_add_tail(&r->provided, &a->key->link);
         else

@@ -5,17 +5,21 @@
 #include "base/attr.h"
 #include "sim/scenario_priv.h"
 
-/* Many start at about the same time. */
-#define NEWCOMERS                                                              \
-    "duration 10m\n"                                                           \
+#define MANY                                                                   \
     "settle 1m\n"                                                              \
     "secured yes\n"                                                            \
     "link all latency 20ms jitter 10ms\n"                                      \
     "set all logging.level=warning\n"                                          \
     "set all network.outbound=8\n"                                             \
-    "set all network.connections_max=48\n"                                     \
-    "at 0s start all over 4m\n"                                                \
-    "at 5m mark\n"
+    "set all network.connections_max=48\n"
+
+/* A network that is there from nothing within minutes: what happens when a
+ * version is announced, or after an outage.  Worse than what is to be expected,
+ * so that it shows what gives way first. */
+#define NEWCOMERS                                                              \
+    MANY "duration 10m\n"                                                      \
+         "at 0s start all over 4m\n"                                           \
+         "at 5m mark\n"
 
 static const struct sim_scenario table[] = {
     {
@@ -134,15 +138,8 @@ static const struct sim_scenario table[] = {
         .name = "dht",
         .help =
             "1,000 nodes announce and look up while 20% an hour come and go",
-        .text = "nodes 1000\n"
+        .text = "nodes 1000\n" MANY "bootstrap 8\n"
                 "duration 30m\n"
-                "settle 1m\n"
-                "secured yes\n"
-                "link all latency 20ms jitter 10ms\n"
-                "bootstrap 8\n"
-                "set all logging.level=warning\n"
-                "set all network.outbound=8\n"
-                "set all network.connections_max=48\n"
                 "at 0s start all over 2m\n"
                 "at 5m mark\n"
                 "random 300 from 5m to 28m provide any\n"
@@ -160,7 +157,23 @@ static const struct sim_scenario table[] = {
         .seeds = 0,
     },
     {
+        /* As dht, with ten times as many: the same churn, and as many
+         * questions a node.  They come over a time in which each bootstrap
+         * peer meets one newcomer in two seconds. */
         .name = "wide",
+        .help = "10,000 nodes come within 20 minutes; then 20% an hour come "
+                "and go",
+        .text = "nodes 10000\n" MANY "bootstrap 16\n"
+                "duration 30m\n"
+                "at 0s start all over 20m\n"
+                "at 21m mark\n"
+                "random 900 from 21m to 28m provide any\n"
+                "random 5000 from 22m to 30m lookup any\n"
+                "random 333 from 20m to 30m kill any for 10m\n",
+        .seeds = 0,
+    },
+    {
+        .name = "flood",
         .help = "10,000 nodes, as in join",
         .text = "nodes 10000\n" NEWCOMERS "bootstrap 16\n"
                 "random 200 from 5m to 8m provide any\n"
