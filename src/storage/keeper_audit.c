@@ -471,6 +471,7 @@ static void no_block_here(struct keeper *k, struct keeper_copy *c)
 {
     struct keeper_object *o = keeper_object_of(c);
     if (o->role == KEEPER_HOLDER) {
+        o->unread = true;
         keeper_work(o)->no_blocks_until = keeper_after(k, k->config.grace_ms);
         if (o->phase == KEEPER_PHASE_HELD)
             keeper_mend(k, o);
@@ -593,6 +594,15 @@ static void judge(struct keeper *k, struct keeper_audit *a)
     end(a);
 }
 
+/* What was read here shows that our own copies are there. */
+static void note_read(const struct keeper_audit *a)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->items[i].object != NULL && a->own[i].present)
+            a->items[i].object->unread = false;
+    }
+}
+
 void keeper_audit_own(struct keeper *k, uint64_t id,
                       const struct audit_digest *digests, size_t count)
 {
@@ -605,6 +615,7 @@ void keeper_audit_own(struct keeper *k, uint64_t id,
         assert(count == a->count);
         memcpy(a->own, digests, count * sizeof(*digests));
         a->has_own = true;
+        note_read(a);
         judge(k, a);
     }
     keeper_task_free(k, t);

@@ -141,6 +141,7 @@ struct keeper_object {
     bool was_full : 1;                /* it had all its copies once */
     bool urgent : 1;    /* a copy was found to be a lie: no grace */
     bool repairing : 1; /* a copy is being placed for a lost one */
+    bool unread : 1;    /* HOLDER: a block was missing here, none read since */
     bool is_fixed : 1;  /* OWNER: its expiry was asked for: not renewed */
     uint8_t root_len;
     uint8_t root[]; /* NOLINT: binary CID, allocated with it */

@@ -223,9 +223,27 @@ void keeper_below_check(struct keeper *k, struct keeper_object *o)
     }
 }
 
+/*
+ * Whether a disk that loses what we keep is why we see too few: while somebody
+ * else may have a copy, who could not read his own block judges nobody.
+ */
+static bool is_our_disk(const struct keeper *k, const struct keeper_object *o)
+{
+    if (!o->unread)
+        return false;
+    list_for_each_copy(c, o)
+    {
+        if (c->peer != k->self && !c->is_owner && c->has_receipt &&
+            c->until_s > keeper_unix_s(k) && !keeper_is_refuted(c))
+            return true;
+    }
+    return false;
+}
+
 bool keeper_may_repair(const struct keeper *k, const struct keeper_object *o)
 {
-    if (!keeper_look(o)->is_below || is_in_doubt(k) || !keeper_can_act(k, o))
+    if (!keeper_look(o)->is_below || is_in_doubt(k) || !keeper_can_act(k, o) ||
+        is_our_disk(k, o))
         return false;
     if (!keeper_is_acting(k, o))
         return mtime_reached(k->now.mono, late_at(k, o));

@@ -237,7 +237,7 @@ static void digests(struct net *n, struct net_event *e)
         out[i] = (struct audit_digest){0};
         if (!find_block(n, &e->out.cids[i], &root, data))
             continue;
-        if (!node->has[root] && !node->lies)
+        if ((!node->has[root] || node->forgets) && !node->lies)
             continue;
         if (node->lies && peer_id_eq(&q.holder, &node->id))
             data[1] ^= 0xff; /* it makes something up */

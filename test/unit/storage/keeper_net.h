@@ -53,6 +53,7 @@ struct net_node {
     bool lies;      /* says it stores and does not */
     bool corrupts;  /* returns wrong bytes */
     bool disk_full; /* pulls and rows fail */
+    bool forgets;   /* each block that is written is lost again at once */
     bool is_lazy;   /* is told of no candidates */
     uint64_t pull;  /* the last one that was handed out */
     bool connected[NET_NODES_MAX];
