@@ -254,6 +254,12 @@ static bool owner_agrees(const struct sim_run *r, const struct sim_file *f,
     return agrees;
 }
 
+/* Who forged is banned: nobody takes what it owns. */
+static bool is_shunned(const struct sim_run *r, const struct sim_file *f)
+{
+    return r->is_forged && r->lied[f->machine] != 0;
+}
+
 /* NULL: all is as it should be. */
 static const char *what_is_wrong(const struct sim_run *r,
                                  const struct sim_file *f)
@@ -267,11 +273,13 @@ static const char *what_is_wrong(const struct sim_run *r,
         return t.good > 0 ? "copies that nobody wants:" : NULL;
     if (t.good > f->copies)
         return "too many copies:";
-    if (t.good + t.half < want)
+    if (t.good + t.half < want && !is_shunned(r, f))
         return "too few copies:";
     if (t.sybils > 1 && t.others >= f->copies)
         return "several copies on one address:";
-    return r->is_forged || owner_agrees(r, f, want)
+    /* A liar may be banned by the owner, or have banned it. */
+    uint64_t sure = t.good < want ? t.good : want;
+    return r->is_forged || owner_agrees(r, f, sure)
                ? NULL
                : "its owner says otherwise:";
 }

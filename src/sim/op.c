@@ -454,9 +454,15 @@ struct sim_op *sim_op_begin(struct sim_run *r, enum sim_op_kind kind,
     return op;
 }
 
+/* Nobody owes a liar an answer: all others may have banned it. */
+static bool is_owed(const struct sim_run *r, const struct sim_op *op)
+{
+    return op->kind != SIM_OP_SURVEY || r->lied[op->machine->index] == 0;
+}
+
 static bool is_pending(const struct sim_run *r, const struct sim_op *op)
 {
-    return !op->done && op->kind != SIM_OP_CONNECT &&
+    return !op->done && op->kind != SIM_OP_CONNECT && is_owed(r, op) &&
            (r->damaged[op->machine->index] == SIM_UNDAMAGED ||
             op->kind == SIM_OP_COPY) &&
            r->wanted[op->machine->index] != 0;

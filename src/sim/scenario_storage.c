@@ -254,18 +254,18 @@ const struct sim_scenario sim_scenarios_storage[] = {
         .name = "blind",
         .help = "an owner that cannot read its blocks sees who comes and goes",
         .text = "nodes 8\n"
-                "duration 20m\n"
+                "duration 26m\n"
                 "settle 30m\n"
                 "bootstrap 2\n" BASE "at 0s start all over 5s\n"
                 "at 20s add 5 a 1-300KiB copies 3\n"
                 "at 30s add 6 b 1-300KiB copies 1\n"
                 "at 3m forget 5 for ever\n"
-                "at 6m power holder:a for 5m\n"
                 "at 7m wipe 6 for 5s\n"
                 "at 8m recover 6\n"
                 "at 12m gone b\n"
                 "at 12m power holder:b for ever\n"
-                "at 19m expect 6 state b lost\n",
+                "at 13m power holder:a for 5m\n"
+                "at 25m expect 6 state b lost\n",
         .seeds = 8,
     },
     {
