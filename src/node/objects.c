@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "config/config.h"
+#include "discovery/reach.h"
 #include "env/env.h"
 #include "env/kv.h"
 #include "env/rng.h"
@@ -21,6 +22,8 @@
  * 3. Rows and counts outlive objects_stop(); objects_is_idle() tells when they
  *    have ended.  All else is ended by it.
  */
+
+enum { OWN_ADDRS_MAX = 32 };
 
 struct keeper_now objects_now(const struct objects *o, struct mtime now)
 {
@@ -297,6 +300,67 @@ static size_t collect(const struct discovery *d, bool connected,
     return count;
 }
 
+/*
+ * We ourselves, by the address that is heard the furthest: what we place is to
+ * differ from a copy here.  Return: false where we have none.
+ */
+static bool own_candidate(const struct objects *o,
+                          struct placement_candidate *dst)
+{
+    struct network *network = node_network(o->node);
+    struct multiaddr addrs[OWN_ADDRS_MAX];
+    size_t count = network_addrs(network, addrs, countof(addrs));
+    enum reach widest = REACH_LOOPBACK;
+    bool found = false;
+
+    for (size_t i = 0; i < count; i++) {
+        struct ma_ip ip;
+        enum reach reach = reach_of(&addrs[i]);
+        if ((found && reach >= widest) ||
+            multiaddr_get_ip(&addrs[i], &ip) != OK)
+            continue;
+        *dst = (struct placement_candidate){
+            .peer = *swarm_self(network_swarm(network)), .ip = ip};
+        widest = reach;
+        found = true;
+    }
+    return found;
+}
+
+static bool is_listed(const struct placement_candidate *list, size_t count,
+                      const struct peer_id *peer)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (peer_id_eq(&list[i].peer, peer))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Who is connected and is not to be asked, by where it comes from: it may keep
+ * a copy, from which others are to differ.
+ */
+static size_t collect_addresses(const struct objects *o,
+                                struct placement_candidate *dst, size_t count)
+{
+    const struct swarm *swarm = network_swarm(node_network(o->node));
+    struct swarm_conn_info info;
+    struct conn_id at = {.n = 0};
+    struct ma_ip ip;
+
+    while (count < KEEPER_CANDIDATES_MAX &&
+           swarm_conn_next(swarm, at, &info) == OK) {
+        at = info.conn;
+        if (is_listed(dst, count, info.peer) ||
+            multiaddr_get_ip(info.addr, &ip) != OK)
+            continue;
+        dst[count++] =
+            (struct placement_candidate){.peer = *info.peer, .ip = ip};
+    }
+    return count;
+}
+
 /* Bans.  One who is banned is not connected; what others offer of its objects
  * is refused as well. */
 
@@ -356,13 +420,15 @@ static void on_candidates(struct timer *t, struct mtime now)
         mem_zalloc(KEEPER_CANDIDATES_MAX, sizeof(*list));
 
     look_at_bans(o, now);
-    size_t count = collect(d, true, list, 0, now);
+    size_t own = own_candidate(o, &list[0]) ? 1 : 0;
+    size_t count = collect(d, true, list, own, now);
     count = collect(d, false, list, count, now);
-    keeper_set_candidates(o->keeper, list, count, objects_now(o, now));
+    size_t all = collect_addresses(o, list, count);
+    keeper_set_candidates(o->keeper, list, all, objects_now(o, now));
     o->known = mem_resize(o->known, count, sizeof(*o->known));
-    o->known_count = count;
-    for (size_t i = 0; i < count; i++)
-        o->known[i] = list[i].peer;
+    o->known_count = count - own;
+    for (size_t i = 0; i < o->known_count; i++)
+        o->known[i] = list[own + i].peer;
     mem_free(list);
     objects_touch(o);
 }
