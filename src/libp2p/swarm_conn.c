@@ -389,7 +389,8 @@ static bool next_plain(struct swarm *sw, struct conn *c)
     enum err err = noise_open(&c->recv, frame + NOISE_LEN_BYTES,
                               size - NOISE_LEN_BYTES, &len);
     if (err != OK) {
-        conn_fail(sw, c, SWARM_FAULT_PROTOCOL, 20, err);
+        /* Anybody on the way may have altered it: no fault of the peer's. */
+        conn_fail(sw, c, SWARM_FAULT_PROTOCOL, 1, err);
         return true;
     }
     c->plain = (struct bytes){.p = frame + NOISE_LEN_BYTES, .len = len};

@@ -324,6 +324,35 @@ static void test_forged_identity(void **state)
     pair_free(p);
 }
 
+/* Whoever is on the way may alter bytes: the connection ends, and the peer is
+ * not held to have attacked. */
+static void test_altered_on_the_way(void **state)
+{
+    (void)state;
+    struct pair *p = pair_new(NULL, 0, NULL);
+    struct peer peer;
+    peer_init(&peer, p, accept_one(p), true);
+    give(&peer, BYTES_LIT("\x13/multistream/1.0.0\n\x07/noise\n"));
+    expect(&peer, BYTES_LIT("\x13/multistream/1.0.0\n\x07/noise\n"));
+    give(&peer, make_message(&peer, false));
+    take_message(&peer);
+    give(&peer, make_message(&peer, false));
+    noise_hs_split(&peer.hs, &peer.send, &peer.recv);
+    assert_non_null(pair_find(p, 1, SWARM_CONNECTED));
+    uint8_t frame[64];
+    struct bytes plain = BYTES_LIT("some bytes");
+    size_t len = noise_seal(&peer.send, &plain, 1, frame);
+    frame[len / 2] ^= 1;
+    give(&peer, (struct bytes){.p = frame, .len = len});
+    struct pair_event *e = pair_find(p, 1, SWARM_FAULT);
+    assert_non_null(e);
+    assert_int_equal(e->out.fault, SWARM_FAULT_PROTOCOL);
+    assert_int_equal(e->out.severity, 1);
+    assert_non_null(pair_find(p, 1, SWARM_CLOSE));
+    peer_release(&peer);
+    pair_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_not_a_peer),
         cmocka_unit_test(test_endless_proposals),
         cmocka_unit_test(test_forged_identity),
+        cmocka_unit_test(test_altered_on_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
