@@ -19,6 +19,10 @@
  *    end.  RESTING -> RESTED: on_timer().  RESTED -> PROBED: probe(), when
  *    something is wanted.  PROBED -> READY or RESTING: on_probed().
  * 3. There is at most one request for a block at a gateway.
+ * 4. At most UNDER_WAY_MAX requests for blocks are at the web, each of which
+ *    may come to hold a body of BLOCK_BYTES_MAX.  Of these every gateway may
+ *    have OWN_MAX at any time, so that others cannot keep it out; the rest is
+ *    for whoever asks first.  What is over waits: start_waiting().
  */
 enum {
     CONNECT_MS = 10 * 1000,
@@ -26,6 +30,10 @@ enum {
     PROBE_MS = 10 * 1000,
     TRIES_MAX = 2, /* of a request whose connection breaks */
     FULL_MS = 60 * 1000,
+    BODIES_MAX = 48 << 20, /* bytes of blocks under way, at worst */
+    UNDER_WAY_MAX = BODIES_MAX / BLOCK_BYTES_MAX,
+    OWN_MAX = 2,                /* of these, for each gateway */
+    PROBE_BODY_MAX = 64 * 1024, /* more than what says why it is none */
     AGENT_MAX = 64,
     WHY_MAX = WEB_WHY_MAX + WEB_TYPE_MAX, /* room, with NUL */
     HASH_SHA2_256 = 0x12,
@@ -38,6 +46,8 @@ enum gateway_state {
     GATEWAY_PROBED,  /* asked for the empty block */
 };
 
+_Static_assert(OWN_MAX *GATEWAYS_MAX < UNDER_WAY_MAX, "some are shared");
+
 struct gateway {
     struct gateways *all;
     char *url; /* its origin */
@@ -48,6 +58,13 @@ struct gateway {
     uint32_t oversized; /* in a row */
     char why[WHY_MAX];  /* it rests, or rested last; "": it never did */
     struct list requests;
+    size_t under_way; /* requests for blocks at the web */
+};
+
+enum request_turn {
+    TURN_UNCOUNTED, /* a probe or a look */
+    TURN_WAITS,     /* the web has not heard of it */
+    TURN_UNDER_WAY,
 };
 
 struct gateway_request {
@@ -56,7 +73,9 @@ struct gateway_request {
     struct gateways_look *look; /* HEAD for it; NULL: a block, or the probe */
     struct cid cid;
     unsigned tries;
-    struct list link; /* in gateway.requests, but for a look */
+    enum request_turn turn;
+    struct list link;    /* in gateway.requests, but for a look */
+    struct list waiting; /* in gateways.waiting */
     char url[WEB_URL_MAX + 1];
 };
 
@@ -68,7 +87,8 @@ struct gateways {
     struct gateway items[GATEWAYS_MAX];
     size_t count;
     size_t rested_count;
-    size_t looks_count; /* requests of looks */
+    size_t looks_count;  /* requests of looks */
+    struct list waiting; /* requests, the oldest first */
     struct timer timer;
 };
 
@@ -102,6 +122,7 @@ static struct gateway_request *request_new(struct gateway *g, const char *path)
 
     r->gateway = g;
     list_init(&r->link);
+    list_init(&r->waiting);
     r->get.url = r->url;
     r->get.accept = GATEWAY_TYPE;
     r->get.agent = g->all->agent;
@@ -125,13 +146,23 @@ static enum err request_start(struct gateway_request *r)
     return web->get(web, &r->get);
 }
 
+/* The web knows nothing of it any more. */
+static void request_free(struct gateway_request *r)
+{
+    if (r->turn == TURN_UNDER_WAY)
+        r->gateway->under_way--;
+    list_remove(&r->waiting);
+    list_remove(&r->link);
+    mem_free(r);
+}
+
 static void request_cancel(struct gateway_request *r)
 {
     struct web *web = r->gateway->all->env->web;
 
-    web->cancel(web, &r->get);
-    list_remove(&r->link);
-    mem_free(r);
+    if (r->turn != TURN_WAITS)
+        web->cancel(web, &r->get);
+    request_free(r);
 }
 
 static void cancel_all(struct gateway *g)
@@ -251,6 +282,7 @@ static void probe(struct gateway *g, struct mtime now)
     struct gateway_request *r = request_new(g, GATEWAY_PROBE);
 
     r->get.done = on_probed;
+    r->get.body_max = PROBE_BODY_MAX;
     r->get.total_ms = PROBE_MS;
     set_state(g, GATEWAY_PROBED);
     enum err err = request_start(r);
@@ -290,6 +322,51 @@ void gateways_wanted(struct gateways *g)
 
 /* Blocks. */
 
+/* Whether one more request for a block may go to @g. */
+static bool may_start(const struct gateway *g)
+{
+    const struct gateways *all = g->all;
+    size_t shared = 0;
+
+    if (g->under_way < OWN_MAX)
+        return true;
+    for (size_t i = 0; i < all->count; i++) {
+        size_t count = all->items[i].under_way;
+        shared += count > OWN_MAX ? count - OWN_MAX : 0;
+    }
+    return shared < UNDER_WAY_MAX - OWN_MAX * all->count;
+}
+
+/* The oldest that may start, or NULL. */
+static struct gateway_request *next_waiting(const struct gateways *g)
+{
+    list_for_each (it, &g->waiting) {
+        struct gateway_request *r =
+            container_of(it, struct gateway_request, waiting);
+        if (may_start(r->gateway))
+            return r;
+    }
+    return NULL;
+}
+
+/* Some have come or have ended: others may begin. */
+static void start_waiting(struct gateways *g, struct mtime now)
+{
+    struct gateway_request *r = next_waiting(g);
+
+    while (r != NULL) {
+        enum err err = request_start(r);
+        if (err == OK) {
+            list_remove(&r->waiting);
+            r->turn = TURN_UNDER_WAY;
+            r->gateway->under_way++;
+        } else { /* all that it was asked for ends */
+            rest(r->gateway, GATEWAY_REST_MAX_MS, err_name(err), now);
+        }
+        r = next_waiting(g);
+    }
+}
+
 static void on_moved(struct web_get *get, struct mtime now)
 {
     const struct gateway *g =
@@ -325,8 +402,7 @@ static void on_block(struct web_get *get, const struct web_answer *a,
 
     if (try_again(r, a))
         return;
-    list_remove(&r->link);
-    mem_free(r);
+    request_free(r);
     if (a->err == E_LIMIT && ++g->oversized >= GATEWAY_OVERSIZED_MAX)
         verdict = GATEWAY_WRONG;
     switch (verdict) {
@@ -341,6 +417,7 @@ static void on_block(struct web_get *get, const struct web_answer *a,
         fail(g, verdict, a, now);
         break;
     }
+    start_waiting(g->all, now);
 }
 
 static struct gateway_request *find_request(const struct gateway *g,
@@ -368,13 +445,10 @@ void gateways_fetch(struct gateways *g, const struct peer_id *id,
     r->cid = *cid;
     r->get.done = on_block;
     r->get.moved = on_moved;
-    enum err err = request_start(r);
-    if (err == OK) {
-        list_add_tail(&to->requests, &r->link);
-        return;
-    }
-    mem_free(r);
-    rest(to, GATEWAY_REST_MAX_MS, err_name(err), now);
+    r->turn = TURN_WAITS;
+    list_add_tail(&to->requests, &r->link);
+    list_add_tail(&g->waiting, &r->waiting);
+    start_waiting(g, now);
 }
 
 void gateways_unfetch(struct gateways *g, const struct peer_id *id,
@@ -383,8 +457,10 @@ void gateways_unfetch(struct gateways *g, const struct peer_id *id,
     const struct gateway *to = gateway_of(g, id);
     struct gateway_request *r = to != NULL ? find_request(to, cid) : NULL;
 
-    if (r != NULL)
-        request_cancel(r);
+    if (r == NULL)
+        return;
+    request_cancel(r);
+    start_waiting(g, g->env->clock->now(g->env->clock));
 }
 
 void gateways_lied(struct gateways *g, const struct peer_id *id,
@@ -392,8 +468,10 @@ void gateways_lied(struct gateways *g, const struct peer_id *id,
 {
     struct gateway *liar = gateway_of(g, id);
 
-    if (liar != NULL)
-        rest(liar, GATEWAY_WRONG_MS, "it gave wrong bytes for a block", now);
+    if (liar == NULL)
+        return;
+    rest(liar, GATEWAY_WRONG_MS, "it gave wrong bytes for a block", now);
+    start_waiting(g, now);
 }
 
 /* Looks. */
@@ -513,6 +591,7 @@ struct gateways *gateways_new(const struct gateways_config *config,
     memcpy(g->agent, strbuf_cstr(&agent), agent.len + 1);
     strbuf_release(&agent);
     timer_init(&g->timer, on_timer);
+    list_init(&g->waiting);
     for (size_t i = 0; i < config->count && g->count < GATEWAYS_MAX; i++)
         add(g, config->urls[i], now);
     return g;

@@ -1,11 +1,13 @@
 /*
  * Goal: what an answer means, and what follows from it: a block, another
  * source, a rest that doubles, an end; nothing is asked of a gateway that
- * rests.
+ * rests; all together hold no more than they may.
  * Method: the web and the clock are played by the test, the client of bitswap
  * is the real one with one session.
  */
+#include "base/attr.h"
 #include "bitswap/client.h"
+#include "crypto/sha256.h"
 #include "env/web.h"
 #include "multiformats/multicodec.h"
 #include "node/gateways.h"
@@ -14,10 +16,15 @@
 
 #include "test.h"
 
-enum { REQUESTS_MAX = 64, HOUR_MS = 3600 * 1000 };
+enum { REQUESTS_MAX = 256, HOUR_MS = 3600 * 1000 };
 
 static const char *const urls[] = {
     "https://one.example/", "http://127.0.0.1:8080", "https://one.example"};
+
+static const char *const many[] = {"https://g0.example", "https://g1.example",
+                                   "https://g2.example", "https://g3.example",
+                                   "https://g4.example", "https://g5.example",
+                                   "https://g6.example", "https://g7.example"};
 
 /* What was asked of the web; NULL: answered or taken back. */
 struct world {
@@ -47,7 +54,9 @@ static enum err play_get(struct web *w, struct web_get *g)
     assert_true(world.count < REQUESTS_MAX);
     assert_string_equal(g->accept, "application/vnd.ipld.raw");
     assert_string_equal(g->agent, "xmbl/9.9");
-    assert_int_equal(g->body_max, 2 * 1024 * 1024);
+    assert_int_equal(g->body_max, strstr(g->url, "/bafkqaaa?") != NULL
+                                      ? 64 * 1024
+                                      : 2 * 1024 * 1024);
     memcpy(world.url[world.count], g->url, strlen(g->url) + 1);
     world.gets[world.count++] = g;
     return OK;
@@ -117,13 +126,13 @@ static void pass(uint32_t ms)
     drain();
 }
 
-static int setup_with(size_t count)
+static int setup_with(const char *const *names, size_t count)
 {
     struct bs_client_config client = {.seed = {1}};
     struct gateways_config config = {.env = &world.env.env,
                                      .log = &world.log,
                                      .version = "9.9",
-                                     .urls = urls,
+                                     .urls = names,
                                      .count = count};
 
     memset(&world, 0, sizeof(world));
@@ -141,7 +150,7 @@ static int setup_with(size_t count)
 static int setup(void **state)
 {
     (void)state;
-    return setup_with(1);
+    return setup_with(urls, 1);
 }
 
 static int teardown(void **state)
@@ -514,7 +523,7 @@ static void test_several(void **state)
 {
     (void)state;
     assert_int_equal(teardown(NULL), 0);
-    assert_int_equal(setup_with(3), 0);
+    assert_int_equal(setup_with(urls, 3), 0);
     assert_int_equal(gateways_count(world.gateways), 2);
     want(1);
     assert_int_equal(world.count, 1);
@@ -539,7 +548,7 @@ static void test_look(void **state)
 
     (void)state;
     assert_int_equal(teardown(NULL), 0);
-    assert_int_equal(setup_with(2), 0);
+    assert_int_equal(setup_with(urls, 2), 0);
     gateways_look(world.gateways, &look, &cid, 5000);
     assert_int_equal(look.asked, 2);
     assert_true(world.gets[0]->is_head);
@@ -558,6 +567,195 @@ static void test_look(void **state)
     gateways_look_cancel(&again);
     assert_int_equal(world.canceled, 1);
     assert_int_equal(world.looked, 1);
+}
+
+/* What all may hold together. */
+
+enum {
+    MIB = 1024 * 1024,
+    BODIES = 48 * MIB,
+    PLACES = BODIES / (2 * MIB),
+    ASKED = 16, /* of each */
+    SURE = 2,   /* for each, whatever the others do */
+};
+
+static int setup_many(void **state)
+{
+    (void)state;
+    return setup_with(many, countof(many));
+}
+
+static struct peer_id id_of_many(size_t i)
+{
+    struct peer_id id = {.len = 34, .bytes = {0x12, 32}};
+
+    sha256(bytes_str(many[i]), id.bytes + 2);
+    return id;
+}
+
+/* Block @n is to be fetched from gateway @i. */
+static void fetch(size_t i, uint32_t n)
+{
+    struct peer_id id = id_of_many(i);
+    struct cid cid = cid_no(n);
+
+    gateways_fetch(world.gateways, &id, &cid, world.env.now);
+}
+
+static void unfetch(size_t i, uint32_t n)
+{
+    struct peer_id id = id_of_many(i);
+    struct cid cid = cid_no(n);
+
+    gateways_unfetch(world.gateways, &id, &cid);
+}
+
+static bool is_at(size_t at, size_t i)
+{
+    return strncmp(world.url[at], many[i], strlen(many[i])) == 0;
+}
+
+/* Requests at gateway @i that the web works on. */
+static size_t live_at(size_t i)
+{
+    size_t count = 0;
+
+    for (size_t at = 0; at < world.count; at++)
+        count += world.gets[at] != NULL && is_at(at, i);
+    return count;
+}
+
+static size_t live(void)
+{
+    size_t bytes = 0;
+    size_t count = 0;
+
+    for (size_t at = 0; at < world.count; at++) {
+        bytes += world.gets[at] != NULL ? world.gets[at]->body_max : 0;
+        count += world.gets[at] != NULL;
+    }
+    assert_true(bytes <= BODIES);
+    return count;
+}
+
+static void end_all(void)
+{
+    for (size_t at = 0; at < world.count; at++)
+        if (world.gets[at] != NULL)
+            give_status(at, 404, 0);
+}
+
+static void test_bodies_of_all(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n < ASKED; n++)
+        for (size_t i = 0; i < countof(many); i++)
+            fetch(i, n);
+    assert_int_equal(live(), PLACES);
+    for (size_t at = 0; at < countof(many) * ASKED; at++) {
+        size_t left = countof(many) * ASKED - at;
+        assert_int_equal(live(), left < PLACES ? left : PLACES);
+        give_status(at, 404, 0); /* the oldest ends, the next begins */
+    }
+    assert_int_equal(world.count, countof(many) * ASKED);
+    for (size_t at = 0; at < world.count; at++)
+        for (size_t other = 0; other < at; other++)
+            assert_string_not_equal(world.url[at], world.url[other]);
+}
+
+/* Who asks much first leaves the others theirs. */
+static void test_a_place_for_each(void **state)
+{
+    size_t shared = PLACES - SURE * countof(many);
+
+    (void)state;
+    for (uint32_t n = 0; n < ASKED; n++)
+        fetch(0, n);
+    assert_int_equal(live_at(0), SURE + shared);
+    for (size_t i = 1; i < countof(many); i++) {
+        for (uint32_t n = 0; n < ASKED; n++)
+            fetch(i, n);
+        assert_int_equal(live_at(i), SURE);
+    }
+    assert_int_equal(live(), PLACES);
+    give_status(world.count - 1, 404, 0); /* 7 is as fast as it is */
+    assert_int_equal(live_at(7), SURE);
+    end_all();
+    assert_int_equal(world.count, countof(many) * ASKED);
+}
+
+/* A few gateways have as many as they are asked for. */
+static void test_one_alone_waits_for_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(teardown(NULL), 0);
+    assert_int_equal(setup_with(many, 1), 0);
+    for (uint32_t n = 0; n < ASKED; n++)
+        fetch(0, n);
+    assert_int_equal(live(), ASKED);
+    for (uint32_t n = 0; n < ASKED; n++)
+        fetch(0, n); /* the same ones */
+    assert_int_equal(world.count, ASKED);
+    end_all();
+}
+
+static void test_who_waits_can_go(void **state)
+{
+    size_t most = PLACES - SURE * (countof(many) - 1);
+
+    (void)state;
+    for (uint32_t n = 0; n < ASKED; n++)
+        fetch(0, n);
+    assert_int_equal(world.count, most);
+    unfetch(0, (uint32_t)most); /* the first that waits */
+    assert_int_equal(world.canceled, 0);
+    assert_int_equal(world.count, most);
+    unfetch(0, 0); /* one under way: the second that waits begins */
+    assert_int_equal(world.canceled, 1);
+    assert_int_equal(world.count, most + 1);
+    assert_int_equal(live(), most);
+    char url[WEB_URL_MAX + 1];
+    struct cid cid = cid_no((uint32_t)most + 1);
+    gateway_block_url(many[0], &cid, url);
+    assert_string_equal(world.url[most], url);
+    end_all();
+    assert_int_equal(world.count, ASKED - 1);
+}
+
+/* What a gateway had that rests is for the others. */
+static void test_rest_makes_room(void **state)
+{
+    struct peer_id liar = id_of_many(0);
+
+    (void)state;
+    for (uint32_t n = 0; n < ASKED; n++)
+        fetch(0, n);
+    for (uint32_t n = 0; n < ASKED; n++)
+        fetch(1, n);
+    size_t at_most = live_at(0);
+    assert_int_equal(live_at(1), SURE);
+    gateways_lied(world.gateways, &liar, world.env.now);
+    assert_int_equal(live_at(0), 0);
+    assert_int_equal(live_at(1), at_most);
+    give_status(at_most, 503, 0); /* and so this one; none is left */
+    assert_int_equal(live(), 0);
+    pass(HOUR_MS);
+}
+
+/* The web takes no more: all of that gateway ends, waiting or not. */
+static void test_web_refuses_one_that_waits(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n < ASKED; n++)
+        fetch(0, n);
+    world.refuses = E_LIMIT;
+    give_status(0, 404, 0);
+    assert_int_equal(live(), 0);
+    assert_int_equal(gateways_ready(world.gateways), countof(many) - 1);
+    world.refuses = OK;
+    fetch(1, 1);
+    assert_int_equal(live(), 1);
+    end_all();
 }
 
 int main(void)
@@ -585,6 +783,18 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_several, setup, teardown),
         cmocka_unit_test_setup_teardown(test_look, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bodies_of_all, setup_many,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_place_for_each, setup_many,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_one_alone_waits_for_nobody,
+                                        setup_many, teardown),
+        cmocka_unit_test_setup_teardown(test_who_waits_can_go, setup_many,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_rest_makes_room, setup_many,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_web_refuses_one_that_waits,
+                                        setup_many, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
