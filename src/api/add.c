@@ -474,24 +474,14 @@ static bool check_names(struct request *q, const char *const *paths,
 
 void handle_local_add(struct request *q, struct mtime now)
 {
-    static const struct request_field known[] = {
-        {"paths", FIELD_LIST},      {"hidden", FIELD_BOOL},
-        {"wrap", FIELD_BOOL},       {"only_hash", FIELD_BOOL},
-        {"profile", FIELD_TEXT},    {"chunker", FIELD_TEXT},
-        {"raw_leaves", FIELD_BOOL}, {"cid_version", FIELD_INT},
-        {"pin", FIELD_BOOL},        {"copies", FIELD_INT},
-        {"wait", FIELD_TEXT},       {"name", FIELD_TEXT},
-        {"timeout_s", FIELD_INT},
-    };
     struct import_config c = {.only_hash = false};
     struct add_copies copies = {.count = 0};
     const char *paths[PATHS_MAX];
     size_t count = 0;
 
     (void)now;
-    if (!request_fields(q, known, countof(known)) ||
-        !read_paths(q, paths, &count) || !read_choices(q, &c) ||
-        (c.wrap && !check_names(q, paths, count)))
+    if (!request_fields(q) || !read_paths(q, paths, &count) ||
+        !read_choices(q, &c) || (c.wrap && !check_names(q, paths, count)))
         return;
     if (!read_copies(q, &c, &copies))
         return;

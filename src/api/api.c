@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/api_priv.h"
+#include "api/media_type.h"
 #include "api/request.h"
 #include "api/routes.h"
 #include "base/mem.h"
@@ -113,6 +114,28 @@ static bool check_parameters(struct request *q)
     return true;
 }
 
+/* Who says nothing of the type is believed to send what is wanted. */
+static bool check_body(struct request *q)
+{
+    if (!q->r->has_body)
+        return true;
+    const char *type = q->http->header(q->http, q->r, "Content-Type");
+    switch (q->route->body) {
+    case BODY_NONE:
+        reply_error(q, ERROR_BAD_REQUEST, "this route takes no body",
+                    q->r->path);
+        return false;
+    case BODY_JSON:
+        if (type == NULL || media_type_is(type, "application/json"))
+            return true;
+        reply_error(q, ERROR_BAD_TYPE, NULL, type);
+        return false;
+    case BODY_STREAM:
+        return true;
+    }
+    return true;
+}
+
 static void refuse_method(struct request *q)
 {
     struct strbuf methods;
@@ -131,7 +154,7 @@ static bool find_route(struct request *q, struct mtime now)
     (void)now;
     switch (route_find(q->r->method, q->r->path, &q->route, &tail)) {
     case ROUTE_NO_PATH:
-        reply_error(q, ERROR_NOT_FOUND, "there is no such route", q->r->path);
+        reply_error(q, ERROR_NO_ROUTE, NULL, q->r->path);
         return false;
     case ROUTE_NO_METHOD:
         refuse_method(q);
@@ -150,12 +173,7 @@ static bool find_route(struct request *q, struct mtime now)
                     NULL, q->r->path);
         return false;
     }
-    if (q->route->body == BODY_NONE && q->r->has_body) {
-        reply_error(q, ERROR_BAD_REQUEST, "this route takes no body",
-                    q->r->path);
-        return false;
-    }
-    return check_parameters(q);
+    return check_body(q) && check_parameters(q);
 }
 
 static void on_request(struct http_server *s, struct http_request *r,

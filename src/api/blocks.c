@@ -388,7 +388,7 @@ static void list_blocks(struct request *q)
 {
     struct store_cursor cursor;
     bool good = true;
-    uint64_t limit = request_number(q, "limit", LIST_DEFAULT, LIST_MAX, &good);
+    uint64_t limit = request_limit(q, &good);
     if (!good || !read_after(q, &cursor))
         return;
 

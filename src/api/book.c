@@ -73,8 +73,7 @@ void handle_peers_list(struct request *q, struct mtime now)
 {
     struct peering *p = peering_of(q);
     bool good = p != NULL;
-    uint64_t max =
-        good ? request_number(q, "limit", LIST_DEFAULT, LIST_MAX, &good) : 0;
+    uint64_t max = good ? request_limit(q, &good) : 0;
     const char *after = good ? request_query(q, "after") : NULL;
     struct peer_id last;
     if (!good)
@@ -104,13 +103,12 @@ void handle_peers_list(struct request *q, struct mtime now)
 
 void handle_peer_add(struct request *q, struct mtime now)
 {
-    static const struct request_field known[] = {{"address", FIELD_TEXT}};
     const char *text = json_string_value(json_object_get(q->body, "address"));
     struct peering *p = peering_of(q);
     struct multiaddr addr;
     struct peer_id id;
 
-    if (p == NULL || !request_fields(q, known, countof(known)))
+    if (p == NULL || !request_fields(q))
         return;
     if (text == NULL || multiaddr_parse(bytes_str(text), &addr) != OK ||
         multiaddr_get_peer(&addr, &id) != OK) {
@@ -166,15 +164,10 @@ static bool ban_target_of(struct request *q, struct ban_target *ret_target)
 
 void handle_ban_put(struct request *q, struct mtime now)
 {
-    static const struct request_field known[] = {
-        {"reason", FIELD_TEXT},
-        {"duration_s", FIELD_INT},
-    };
     struct peering *p = peering_of(q);
     struct ban_target target;
 
-    if (p == NULL || !request_fields(q, known, countof(known)) ||
-        !ban_target_of(q, &target))
+    if (p == NULL || !request_fields(q) || !ban_target_of(q, &target))
         return;
     const json_t *duration = json_object_get(q->body, "duration_s");
     json_int_t for_s =
@@ -224,17 +217,55 @@ static json_t *json_ban(const struct ban *b)
     return v;
 }
 
+/* The entry that @text names; order is kept, so a page can go on behind it. */
+static const struct ban *ban_named(const struct bans *bans, const char *text)
+{
+    struct ban_target target;
+    char wanted[BANS_TEXT_MAX];
+    char is[BANS_TEXT_MAX];
+
+    if (ban_target_parse(bytes_str(text), &target) != OK)
+        return NULL;
+    (void)ban_target_format(&target, wanted);
+    const struct ban *b = bans_next(bans, NULL);
+    while (b != NULL) {
+        (void)ban_target_format(&b->target, is);
+        if (strcmp(is, wanted) == 0)
+            break;
+        b = bans_next(bans, b);
+    }
+    return b;
+}
+
 void handle_bans_list(struct request *q, struct mtime now)
 {
     struct peering *p = peering_of(q);
-    if (p == NULL)
+    bool good = p != NULL;
+    uint64_t max = good ? request_limit(q, &good) : 0;
+    const char *after = good ? request_query(q, "after") : NULL;
+    const struct ban *at = NULL;
+    if (!good)
         return;
 
     const struct bans *bans = discovery_bans(peering_discovery(p));
-    json_t *items = json_array();
     (void)now;
-    for (const struct ban *b = bans_next(bans, NULL); b != NULL;
-         b = bans_next(bans, b))
-        json_array_append_new(items, json_ban(b));
-    reply_json(q, 200, json_pack("{s:o}", "items", items));
+    if (after != NULL && (at = ban_named(bans, after)) == NULL) {
+        reply_error(q, ERROR_BAD_VALUE, "after= names nobody who is banned",
+                    after);
+        return;
+    }
+    json_t *items = json_array();
+    json_t *answer = json_pack("{s:O}", "items", items);
+    const struct ban *last = at;
+    while ((at = bans_next(bans, at)) != NULL && json_array_size(items) < max) {
+        json_array_append_new(items, json_ban(at));
+        last = at;
+    }
+    if (at != NULL) {
+        char text[BANS_TEXT_MAX];
+        (void)ban_target_format(&last->target, text);
+        json_object_set_new(answer, "next", json_string(text));
+    }
+    json_decref(items);
+    reply_json(q, 200, answer);
 }

@@ -357,6 +357,8 @@ void handle_local_get(struct request *q, struct mtime now)
     json_int_t timeout_s = 0;
     json_error_t error;
 
+    if (!request_fields(q))
+        return;
     if (json_unpack_ex(q->body, &error, JSON_STRICT, "{s:s,s:s,s?:b,s?:b,s?:I}",
                        "path", &path, "out", &out, "force", &force, "sync",
                        &sync, "timeout_s", &timeout_s) != 0) {

@@ -292,7 +292,6 @@ void handle_shutdown(struct request *q, struct mtime now)
 
 void handle_sign(struct request *q, struct mtime now)
 {
-    static const struct request_field known[] = {{"data", FIELD_TEXT}};
     const char *text = json_string_value(json_object_get(q->body, "data"));
     size_t len = text != NULL ? strlen(text) : 0;
     uint8_t sig[ED25519_SIG_BYTES];
@@ -300,7 +299,7 @@ void handle_sign(struct request *q, struct mtime now)
     struct peer_id self = privkey_peer_id(node_key(q->node));
 
     (void)now;
-    if (!request_fields(q, known, countof(known)))
+    if (!request_fields(q))
         return;
     if (text == NULL || len > SIGN_BYTES_MAX) {
         reply_error(q, ERROR_BAD_REQUEST, "data: base64 is wanted", NULL);

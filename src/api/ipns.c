@@ -192,13 +192,8 @@ static bool take_value(struct request *q, const char *text, struct strbuf *out)
 
 void handle_ipns_publish(struct request *q, struct mtime now)
 {
-    static const struct request_field known[] = {
-        {"value", FIELD_TEXT},
-        {"ttl_s", FIELD_INT},
-        {"timeout_s", FIELD_INT},
-    };
     struct names *names = node_names(q->node);
-    if (!request_fields(q, known, countof(known)))
+    if (!request_fields(q))
         return;
 
     const char *text = json_string_value(json_object_get(q->body, "value"));

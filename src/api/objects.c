@@ -38,7 +38,7 @@ static bool is_wanted(const char *role, const struct keeper_status *s)
 void handle_objects_list(struct request *q, struct mtime now)
 {
     bool good = true;
-    uint64_t limit = request_number(q, "limit", LIST_DEFAULT, LIST_MAX, &good);
+    uint64_t limit = request_limit(q, &good);
     uint64_t after = good ? request_number(q, "after", 0, INT64_MAX, &good) : 0;
     const char *role = request_query(q, "role");
 
@@ -291,19 +291,11 @@ static bool is_pinned(struct node *n, const struct cid *cid)
 
 void handle_object_post(struct request *q, struct mtime now)
 {
-    static const struct request_field known[] = {
-        {"cid", FIELD_TEXT},
-        {"copies", FIELD_INT},
-        {"name", FIELD_TEXT},
-        {"wait", FIELD_TEXT},
-        {"release_delay_s", FIELD_INT},
-        {"timeout_s", FIELD_INT},
-    };
     const char *text = json_string_value(json_object_get(q->body, "cid"));
     struct placing_config config = {.wait = PLACING_LOCAL};
 
     (void)now;
-    if (!request_fields(q, known, countof(known)) || !read_put(q, &config))
+    if (!request_fields(q) || !read_put(q, &config))
         return;
     if (text == NULL || cid_parse(bytes_str(text), &config.root) != OK) {
         reply_error(q, ERROR_BAD_CID, NULL, text);
@@ -354,16 +346,10 @@ static void cancel_patch(struct request *q)
 
 void handle_object_patch(struct request *q, struct mtime now)
 {
-    static const struct request_field known[] = {
-        {"copies", FIELD_INT},
-        {"wait", FIELD_TEXT},
-        {"timeout_s", FIELD_INT},
-    };
     struct placing_config config = {.wait = PLACING_LOCAL};
     struct cid cid;
 
-    if (!request_fields(q, known, countof(known)) || !read_put(q, &config) ||
-        !request_cid(q, &cid))
+    if (!request_fields(q) || !read_put(q, &config) || !request_cid(q, &cid))
         return;
     struct patch *p = mem_zalloc(1, sizeof(*p));
     config.root = cid_to_v1(&cid);
@@ -538,7 +524,7 @@ static bool read_verify_path(struct request *q, struct cid *ret_cid)
     size_t end_len = sizeof(end) - 1;
 
     if (len <= end_len || strcmp(q->tail + len - end_len, end) != 0) {
-        reply_error(q, ERROR_NOT_FOUND, "there is no such route", q->r->path);
+        reply_error(q, ERROR_NO_ROUTE, NULL, q->r->path);
         return false;
     }
     q->tail[len - end_len] = '\0';

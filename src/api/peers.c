@@ -46,7 +46,7 @@ void handle_connections(struct request *q, struct mtime now)
     struct network *n = node_network(q->node);
     struct swarm_conn_info info;
     bool good = true;
-    uint64_t max = request_number(q, "limit", LIST_DEFAULT, LIST_MAX, &good);
+    uint64_t max = request_limit(q, &good);
     struct conn_id at = {
         .n = good ? request_number(q, "after", 0, INT64_MAX, &good) : 0};
 
@@ -149,17 +149,13 @@ static void cancel_connect(struct request *q)
 
 void handle_connect(struct request *q, struct mtime now)
 {
-    static const struct request_field known[] = {
-        {"address", FIELD_TEXT},
-        {"timeout_s", FIELD_INT},
-    };
     const char *text = json_string_value(json_object_get(q->body, "address"));
     struct network *n = network_of(q);
     struct clock *clock = node_env(q->node)->clock;
     bool good = true;
     struct fault f;
 
-    if (n == NULL || !request_fields(q, known, countof(known)))
+    if (n == NULL || !request_fields(q))
         return;
     uint32_t timeout_ms = request_body_timeout_ms(q, &good);
     if (!good)

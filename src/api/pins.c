@@ -80,7 +80,7 @@ void handle_pins_list(struct request *q, struct mtime now)
 {
     struct store_cursor cursor;
     bool good = true;
-    uint64_t limit = request_number(q, "limit", LIST_DEFAULT, LIST_MAX, &good);
+    uint64_t limit = request_limit(q, &good);
 
     (void)now;
     if (!good || !read_after(q, &cursor))

@@ -1,6 +1,9 @@
 #include "api/request.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include "api/routes.h"
 
 const char *request_query(struct request *q, const char *name)
 {
@@ -23,15 +26,12 @@ bool request_flag(struct request *q, const char *name, bool otherwise,
     return false;
 }
 
-uint64_t request_number(struct request *q, const char *name, uint64_t otherwise,
-                        uint64_t max, bool *ret_ok)
+/* Whether @text is a decimal number of at most @max. */
+static bool read_number(const char *text, uint64_t max, uint64_t *ret_value)
 {
-    const char *text = request_query(q, name);
     uint64_t value = 0;
-
-    if (text == NULL)
-        return otherwise;
     bool good = text[0] != '\0';
+
     for (const char *p = text; good && *p != '\0'; p++) {
         uint64_t digit = (uint64_t)(uint8_t)*p - '0';
         good = *p >= '0' && *p <= '9' && digit <= max &&
@@ -39,11 +39,36 @@ uint64_t request_number(struct request *q, const char *name, uint64_t otherwise,
         value = value * 10 + digit;
     }
     if (good)
+        *ret_value = value;
+    return good;
+}
+
+uint64_t request_number(struct request *q, const char *name, uint64_t otherwise,
+                        uint64_t max, bool *ret_ok)
+{
+    const char *text = request_query(q, name);
+    uint64_t value = otherwise;
+
+    if (text == NULL || read_number(text, max, &value))
         return value;
     reply_error(q, ERROR_BAD_REQUEST, "not a number within the limits", name);
     *ret_ok = false;
     return otherwise;
 }
+
+uint64_t request_limit(struct request *q, bool *ret_ok)
+{
+    const char *text = request_query(q, "limit");
+    uint64_t value = LIST_DEFAULT;
+
+    if (text == NULL || (read_number(text, LIST_MAX, &value) && value > 0))
+        return value;
+    reply_error(q, ERROR_BAD_VALUE, "limit is from 1 to 1000", text);
+    *ret_ok = false;
+    return LIST_DEFAULT;
+}
+
+_Static_assert(LIST_MAX == 1000, "the message names it");
 
 enum { TIMEOUT_S_MAX = 7 * 24 * 3600 };
 
@@ -80,22 +105,23 @@ static bool has_type(const struct request_field *f, const json_t *v)
     return false;
 }
 
-bool request_fields(struct request *q, const struct request_field *fields,
-                    size_t count)
+bool request_fields(struct request *q)
 {
     const char *key;
     json_t *value;
 
+    assert(route_fields(q->route) != NULL);
     json_object_foreach(q->body, key, value)
     {
-        size_t i = 0;
-        while (i < count && strcmp(fields[i].name, key) != 0)
-            i++;
-        if (i < count && has_type(&fields[i], value))
+        const struct request_field *field = route_fields(q->route);
+        while (field->name != NULL && strcmp(field->name, key) != 0)
+            field++;
+        if (field->name != NULL && has_type(field, value))
             continue;
-        reply_error(
-            q, ERROR_BAD_REQUEST,
-            i < count ? "this field has the wrong type" : "unknown field", key);
+        reply_error(q, ERROR_BAD_REQUEST,
+                    field->name != NULL ? "this field has the wrong type"
+                                        : "unknown field",
+                    key);
         return false;
     }
     return true;

@@ -86,6 +86,9 @@ bool request_flag(struct request *q, const char *name, bool otherwise,
 uint64_t request_number(struct request *q, const char *name, uint64_t otherwise,
                         uint64_t max, bool *ret_ok);
 
+/** request_limit - parameter "limit" of a list, 1 to LIST_MAX; likewise. */
+uint64_t request_limit(struct request *q, bool *ret_ok);
+
 /** request_timeout_ms - parameter "timeout" in seconds, 0 where absent. */
 uint32_t request_timeout_ms(struct request *q, bool *ret_ok);
 
@@ -100,13 +103,12 @@ struct request_field {
 };
 
 /**
- * request_fields - look through the JSON body before its fields are used.
- * @fields: the @count that are known.
+ * request_fields - look through the JSON body before its fields are used: those
+ * of route_fields() are known.
  * Return: false when another is there, or one has another type; the request
  * is answered then.
  */
-bool request_fields(struct request *q, const struct request_field *fields,
-                    size_t count);
+bool request_fields(struct request *q);
 
 /**
  * request_cid - the tail as a CID alone.
@@ -251,6 +253,7 @@ void handle_config(struct request *q, struct mtime now);
 void handle_config_schema(struct request *q, struct mtime now);
 void handle_config_patch(struct request *q, struct mtime now);
 void handle_config_reload(struct request *q, struct mtime now);
+void handle_openapi(struct request *q, struct mtime now);
 void handle_health(struct request *q, struct mtime now);
 void handle_objects_list(struct request *q, struct mtime now);
 void handle_object_get(struct request *q, struct mtime now);

@@ -11,6 +11,7 @@ static const struct route table[] = {
     {"GET", "/health", ROLE_NONE, BODY_NONE, false, handle_health},
     {"GET", "/livez", ROLE_NONE, BODY_NONE, false, handle_health},
     {"GET", "/readyz", ROLE_NONE, BODY_NONE, false, handle_health},
+    {"GET", "/api/openapi.json", ROLE_READ, BODY_NONE, false, handle_openapi},
     {"GET", "/api/v1/node", ROLE_READ, BODY_NONE, false, handle_node},
     {"POST", "/api/v1/node/shutdown", ROLE_ADMIN, BODY_NONE, false,
      handle_shutdown},
@@ -126,6 +127,7 @@ static const struct {
     {handle_connections, {"limit", "after"}},
     {handle_ping, {"count", "timeout"}},
     {handle_peers_list, {"limit", "after"}},
+    {handle_bans_list, {"limit", "after"}},
     {handle_trace, {"address", "timeout"}},
     {handle_dht_peer, {"timeout"}},
     {handle_dht_providers, {"limit", "timeout"}},
@@ -136,6 +138,48 @@ static const struct {
     {handle_ipns_put, {"timeout"}},
 };
 
+/* The fields of JSON bodies.  One that is not here has fields of its own. */
+static const struct {
+    void (*start)(struct request *q, struct mtime now);
+    struct request_field fields[ROUTE_FIELDS_MAX]; /* no name behind the last */
+} bodies[] = {
+    {handle_local_add,
+     {{"paths", FIELD_LIST},
+      {"hidden", FIELD_BOOL},
+      {"wrap", FIELD_BOOL},
+      {"only_hash", FIELD_BOOL},
+      {"profile", FIELD_TEXT},
+      {"chunker", FIELD_TEXT},
+      {"raw_leaves", FIELD_BOOL},
+      {"cid_version", FIELD_INT},
+      {"pin", FIELD_BOOL},
+      {"copies", FIELD_INT},
+      {"wait", FIELD_TEXT},
+      {"name", FIELD_TEXT},
+      {"timeout_s", FIELD_INT}}},
+    {handle_local_get,
+     {{"path", FIELD_TEXT},
+      {"out", FIELD_TEXT},
+      {"force", FIELD_BOOL},
+      {"sync", FIELD_BOOL},
+      {"timeout_s", FIELD_INT}}},
+    {handle_peer_add, {{"address", FIELD_TEXT}}},
+    {handle_ban_put, {{"reason", FIELD_TEXT}, {"duration_s", FIELD_INT}}},
+    {handle_sign, {{"data", FIELD_TEXT}}},
+    {handle_ipns_publish,
+     {{"value", FIELD_TEXT}, {"ttl_s", FIELD_INT}, {"timeout_s", FIELD_INT}}},
+    {handle_object_post,
+     {{"cid", FIELD_TEXT},
+      {"copies", FIELD_INT},
+      {"name", FIELD_TEXT},
+      {"wait", FIELD_TEXT},
+      {"release_delay_s", FIELD_INT},
+      {"timeout_s", FIELD_INT}}},
+    {handle_object_patch,
+     {{"copies", FIELD_INT}, {"wait", FIELD_TEXT}, {"timeout_s", FIELD_INT}}},
+    {handle_connect, {{"address", FIELD_TEXT}, {"timeout_s", FIELD_INT}}},
+};
+
 /* The rows that leave the data folder as it is.  One that is not here changes
  * it, as far as anybody knows. */
 static const struct {
@@ -143,6 +187,7 @@ static const struct {
     enum route_use use;
 } readers[] = {
     {handle_health, ROUTE_READS},
+    {handle_openapi, ROUTE_READS},
     {handle_node, ROUTE_READS},
     {handle_sign, ROUTE_READS},
     {handle_stats, ROUTE_READS},
@@ -163,6 +208,11 @@ static const struct {
     {handle_config_schema, ROUTE_READS},
 };
 
+const struct route *route_at(size_t i)
+{
+    return i < countof(table) ? &table[i] : NULL;
+}
+
 const char *const *route_query(const struct route *route)
 {
     static const char *const none[ROUTE_QUERY_MAX];
@@ -171,6 +221,14 @@ const char *const *route_query(const struct route *route)
         if (queries[i].start == route->start)
             return queries[i].names;
     return none;
+}
+
+const struct request_field *route_fields(const struct route *route)
+{
+    for (size_t i = 0; i < countof(bodies); i++)
+        if (bodies[i].start == route->start)
+            return bodies[i].fields;
+    return NULL;
 }
 
 static bool matches(const char *pattern, const char *path,

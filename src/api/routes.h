@@ -8,7 +8,10 @@
 
 struct route;
 
-enum { ROUTE_QUERY_MAX = 13 }; /* parameters of a route, and the NULL */
+enum {
+    ROUTE_QUERY_MAX = 13,  /* parameters of a route, and the NULL */
+    ROUTE_FIELDS_MAX = 14, /* fields of a body, and the end */
+};
 
 /** enum route_found - what a look at the table says. */
 enum route_found {
@@ -43,6 +46,9 @@ enum route_found route_find(const char *method, const char *path,
                             const struct route **ret_route,
                             struct bytes *ret_tail);
 
+/** route_at - row number @i of the table, NULL past the last. */
+const struct route *route_at(size_t i);
+
 struct strbuf;
 
 /** route_methods - append the methods that @path knows, with commas. */
@@ -51,5 +57,11 @@ void route_methods(const char *path, struct strbuf *out);
 /** route_query - names of the parameters that @route knows, NULL behind the
  * last. */
 const char *const *route_query(const struct route *route);
+
+struct request_field;
+
+/** route_fields - fields that a JSON body of @route may have, up to one without
+ * a name; NULL: the handler knows. */
+const struct request_field *route_fields(const struct route *route);
 
 #endif /* API_ROUTES_H */

@@ -1,6 +1,7 @@
 /* POST /api/v1/gc, /verify, /fsck: keeping the store in order. */
 #include <string.h>
 
+#include "api/api_priv.h"
 #include "api/request.h"
 #include "base/mem.h"
 #include "env/clock.h"
@@ -15,14 +16,79 @@
 enum {
     BAD_MAX = 1000,     /* named in an answer */
     REFETCHES_MAX = 32, /* damaged blocks fetched again at a time */
+    WAITING_MAX = 16,   /* requests, for another to end */
+    TURN_MS = 200,      /* between looks whether it has */
 };
+
+/*
+ * The store does one collection and one check at a time.  Who asks for another
+ * waits and has one of his own then: that of somebody else may have passed what
+ * he has unpinned, or what was damaged, since it began.
+ */
+
+/* Of a request: its wait. */
+struct turn {
+    struct request *q;
+    struct timer timer;
+    bool waits;
+    bool waited;
+};
+
+static struct clock *clock_of(const struct request *q)
+{
+    return node_env(q->node)->clock;
+}
+
+static void turn_init(struct turn *t, struct request *q,
+                      void (*fire)(struct timer *t, struct mtime now))
+{
+    *t = (struct turn){.q = q};
+    timer_init(&t->timer, fire);
+}
+
+/* False: too many wait already. */
+static bool turn_wait(struct turn *t, struct mtime now)
+{
+    struct api *api = t->q->api;
+
+    if (!t->waits && api->upkeep_waiting >= WAITING_MAX)
+        return false;
+    if (!t->waits)
+        api->upkeep_waiting++;
+    t->waits = true;
+    t->waited = true;
+    clock_of(t->q)->set(clock_of(t->q), &t->timer, mtime_add_ms(now, TURN_MS));
+    return true;
+}
+
+/* It is there, or is wanted no more. */
+static void turn_end(struct turn *t)
+{
+    if (!t->waits)
+        return;
+    t->waits = false;
+    t->q->api->upkeep_waiting--;
+    clock_of(t->q)->set(clock_of(t->q), &t->timer, MTIME_NEVER);
+}
 
 /* gc. */
 
 struct gc {
     struct request *q; /* NULL: nobody waits any more */
     struct store_op op;
+    struct turn turn;
+    bool running;
 };
+
+static void reply_collected(const struct gc *g)
+{
+    json_t *v = json_pack("{s:I,s:I}", "removed", (json_int_t)g->op.blocks,
+                          "bytes", (json_int_t)g->op.bytes);
+
+    if (g->turn.waited)
+        json_object_set_new(v, "waited", json_true());
+    reply_json(g->q, 200, v);
+}
 
 static void on_collected(struct store_op *op, enum err err, struct mtime now)
 {
@@ -34,9 +100,7 @@ static void on_collected(struct store_op *op, enum err err, struct mtime now)
     if (q != NULL)
         q->op = NULL;
     if (q != NULL && err == OK) {
-        reply_json(q, 200,
-                   json_pack("{s:I,s:I}", "removed", (json_int_t)op->blocks,
-                             "bytes", (json_int_t)op->bytes));
+        reply_collected(g);
     } else if (q != NULL) {
         fault_from_err(&f, err, "the collection ended early", BYTES_EMPTY);
         reply_fault(q, &f);
@@ -48,26 +112,43 @@ static void cancel_gc(struct request *q)
 {
     struct gc *g = q->op;
 
-    if (g != NULL)
-        g->q = NULL; /* it goes on: what is garbage stays garbage */
+    if (g == NULL)
+        return;
+    turn_end(&g->turn);
+    g->q = NULL; /* it goes on: what is garbage stays garbage */
+    if (!g->running)
+        mem_free(g);
+}
+
+static void start_gc(struct gc *g, struct mtime now)
+{
+    enum err err = store_gc(node_store(g->q->node), &g->op);
+
+    if (err == E_AGAIN && turn_wait(&g->turn, now))
+        return;
+    turn_end(&g->turn);
+    g->running = err == OK;
+    if (err != OK)
+        reply_error(g->q, error_of_err(err),
+                    err == E_AGAIN ? "too many wait for a collection" : NULL,
+                    NULL);
+}
+
+static void on_gc_turn(struct timer *t, struct mtime now)
+{
+    start_gc(container_of(t, struct gc, turn.timer), now);
 }
 
 void handle_gc(struct request *q, struct mtime now)
 {
     struct gc *g = mem_zalloc(1, sizeof(*g));
 
-    (void)now;
     g->q = q;
     g->op.done = on_collected;
-    enum err err = store_gc(node_store(q->node), &g->op);
-    if (err == OK) {
-        q->op = g;
-        q->cancel = cancel_gc;
-        return;
-    }
-    mem_free(g);
-    reply_error(q, err == E_AGAIN ? ERROR_BUSY : error_of_err(err),
-                "another collection is under way", NULL);
+    turn_init(&g->turn, q, on_gc_turn);
+    q->op = g;
+    q->cancel = cancel_gc;
+    start_gc(g, now);
 }
 
 /* verify and fsck: a walk over all segments. */
@@ -87,6 +168,7 @@ struct check {
     struct store_check_op op;
     struct store_op flush;
     struct timer progress;
+    struct turn turn;
     uint64_t problems_before;
     bool is_fsck;
     bool running;
@@ -193,15 +275,15 @@ static void reply_fsck(struct check *c)
     struct store_stats stats;
 
     store_stats(node_store(c->node), &stats);
-    reply_json(c->q, 200,
-               json_pack("{s:I,s:I,s:I,s:I,s:O,s:I,s:I,s:b}", "segments",
-                         (json_int_t)c->op.segments, "records",
-                         (json_int_t)c->op.records, "blocks",
-                         (json_int_t)c->op.blocks, "bytes",
-                         (json_int_t)c->op.bytes, "bad", c->bad, "missing",
-                         (json_int_t)c->op.missing, "orphaned",
-                         (json_int_t)c->op.orphaned, "rebuilt",
-                         (int)stats.was_rebuilt));
+    json_t *v = json_pack(
+        "{s:I,s:I,s:I,s:I,s:O,s:I,s:I,s:b}", "segments",
+        (json_int_t)c->op.segments, "records", (json_int_t)c->op.records,
+        "blocks", (json_int_t)c->op.blocks, "bytes", (json_int_t)c->op.bytes,
+        "bad", c->bad, "missing", (json_int_t)c->op.missing, "orphaned",
+        (json_int_t)c->op.orphaned, "rebuilt", (int)stats.was_rebuilt);
+    if (c->turn.waited)
+        json_object_set_new(v, "waited", json_true());
+    reply_json(c->q, 200, v);
 }
 
 static void reply_verified(struct check *c)
@@ -327,6 +409,7 @@ static void cancel_check(struct request *q)
     struct check *c = q->op;
     struct clock *clock = node_env(c->node)->clock;
 
+    turn_end(&c->turn);
     c->q = NULL;
     c->op.stop = true;
     clock->set(clock, &c->progress, MTIME_NEVER);
@@ -334,36 +417,67 @@ static void cancel_check(struct request *q)
         free_check(c);
 }
 
-static void start_check(struct request *q, bool is_fsck, uint32_t timeout_ms,
-                        struct mtime now)
+/* Told at once, and again and again: who hears nothing may give up. */
+static void tell_wait(struct check *c, bool first)
 {
-    struct check *c = mem_zalloc(1, sizeof(*c));
-    struct store *store = node_store(q->node);
-    struct clock *clock = node_env(q->node)->clock;
+    struct store_stats stats;
+
+    if (c->is_fsck || request_is_full(c->q))
+        return;
+    store_stats(node_store(c->node), &stats);
+    if (first)
+        lines_json(c->q,
+                   json_pack("{s:s}", "waiting", "another check is under way"));
+    else
+        lines_progress(c->q, 0, stats.bytes_on_disk, "bytes");
+}
+
+static void start_check(struct check *c, struct mtime now)
+{
+    struct store *store = node_store(c->node);
+    struct clock *clock = node_env(c->node)->clock;
+    bool first = !c->turn.waits;
     struct store_stats stats;
 
     store_stats(store, &stats);
+    c->problems_before = stats.problems;
+    enum err err =
+        c->is_fsck ? store_fsck(store, &c->op) : store_verify(store, &c->op);
+    if (err == E_AGAIN && turn_wait(&c->turn, now)) {
+        tell_wait(c, first);
+        return;
+    }
+    turn_end(&c->turn);
+    c->running = err == OK;
+    if (err == OK)
+        clock->set(clock, &c->progress, mtime_add_ms(now, PROGRESS_MS));
+    else
+        reply_error(c->q, error_of_err(err),
+                    err == E_AGAIN ? "too many wait for a check" : NULL, NULL);
+}
+
+static void on_check_turn(struct timer *t, struct mtime now)
+{
+    start_check(container_of(t, struct check, turn.timer), now);
+}
+
+static void new_check(struct request *q, bool is_fsck, uint32_t timeout_ms,
+                      struct mtime now)
+{
+    struct check *c = mem_zalloc(1, sizeof(*c));
+
     c->q = q;
     c->node = q->node;
     c->is_fsck = is_fsck;
     c->timeout_ms = timeout_ms;
-    c->problems_before = stats.problems;
     c->bad = json_array();
     c->repaired = json_array();
     c->op.done = on_checked;
     timer_init(&c->progress, on_progress);
-    enum err err =
-        is_fsck ? store_fsck(store, &c->op) : store_verify(store, &c->op);
-    if (err != OK) {
-        free_check(c);
-        reply_error(q, err == E_AGAIN ? ERROR_BUSY : error_of_err(err),
-                    "another check is under way", NULL);
-        return;
-    }
-    c->running = true;
+    turn_init(&c->turn, q, on_check_turn);
     q->op = c;
     q->cancel = cancel_check;
-    clock->set(clock, &c->progress, mtime_add_ms(now, PROGRESS_MS));
+    start_check(c, now);
 }
 
 /* verify of one CID: every block below it is hashed. */
@@ -428,7 +542,7 @@ void handle_verify(struct request *q, struct mtime now)
     if (!good)
         return;
     if (cid == NULL) {
-        start_check(q, false, timeout_ms, now);
+        new_check(q, false, timeout_ms, now);
         return;
     }
     struct verify *v = mem_zalloc(1, sizeof(*v));
@@ -450,5 +564,5 @@ void handle_verify(struct request *q, struct mtime now)
 
 void handle_fsck(struct request *q, struct mtime now)
 {
-    start_check(q, true, 0, now);
+    new_check(q, true, 0, now);
 }

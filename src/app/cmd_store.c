@@ -58,6 +58,8 @@ static enum err check_damage(struct cli *cli, const json_t *line)
 static enum err on_verified(struct cli *cli, void *ctx, const json_t *line)
 {
     (void)ctx; /* the line tells all */
+    if (answer_has(line, "waiting"))
+        output_message(cli, "waiting for another check to end");
     if (!answer_has(line, "checked"))
         return OK; /* a kind of line that came later than this program */
     if (cli->json) {

@@ -370,8 +370,10 @@ static const struct cli_command table[] = {
      .group = CLI_GROUP_DATA,
      .run = cmd_gc,
      .summary = "remove what nothing keeps",
-     .help = "Removes the blocks that no pin and no object needs.\n\n"
-             "  xmbl gc"},
+     .help =
+         "Removes the blocks that no pin and no object needs.  Waits for another gc\n"
+         "that is under way.\n\n"
+         "  xmbl gc"},
     {.name = "verify",
      .group = CLI_GROUP_DATA,
      .run = cmd_verify,
@@ -380,7 +382,7 @@ static const struct cli_command table[] = {
      .summary = "hash stored blocks again",
      .help =
          "Reads all blocks, or those below the CID, checks their hashes and fetches\n"
-         "damaged ones again.\n"
+         "damaged ones again.  Waits for another verify or fsck that is under way.\n"
          "\n"
          "  xmbl verify",
      .has_timeout = true},

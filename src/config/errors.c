@@ -85,6 +85,11 @@ static const struct error_info rows[] = {
          "Check that key, signature and data belong together.",
          "The signature was not made by this key over exactly these bytes.  "
          "One changed or missing byte, a line end for instance, is enough."},
+    [ERROR_BAD_TYPE] =
+        {"BAD_TYPE", EXIT_USAGE, 415, "the body is of a type not taken here",
+         "Send JSON, with Content-Type: application/json.",
+         "The Content-Type of a request says what its body is, and the route "
+         "takes another.  curl sends a form unless it is told the type."},
     [ERROR_BAD_USAGE] =
         {"BAD_USAGE", EXIT_USAGE, 400, "wrong usage",
          "`xmbl COMMAND --help` has an example.",
