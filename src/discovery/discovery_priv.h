@@ -235,7 +235,6 @@ void discovery_send_hello(struct discovery *d, struct link *l,
                           struct mtime now);
 void discovery_send_ask(struct discovery *d, struct link *l, struct mtime now);
 bool discovery_knows_few(const struct discovery *d);
-bool discovery_knows_many(const struct discovery *d);
 void discovery_ask_met(struct discovery *d, struct link *l, struct mtime now);
 void discovery_send_check(struct discovery *d, struct link *l,
                           struct mtime now);

@@ -8,8 +8,7 @@ enum {
     FAULT_NETWORK = 5,
     CHECK_MIN_MS = 300, /* before a peer that came is dialled back */
     CHECK_SPREAD_MS = 2000,
-    CHECK_STAYED_MS = 12 * 1000, /* the same, where many peers are known */
-    BYTES_BESIDE = 1024,         /* of a PEERS message, beside records */
+    BYTES_BESIDE = 1024, /* of a PEERS message, beside records */
     SPARES_MAX = 512,
     SPARES_MS = 60 * 60 * 1000,
 };
@@ -74,10 +73,7 @@ static void note_direct(struct discovery *d, struct link *l,
         book_seen(&d->book, p, unix_s);
     if (p->reached || l->check_at.ns != MTIME_NEVER.ns)
         return;
-    /* Who knows many has no haste, and does not dial guests, which are gone by
-     * then: others do where they stay. */
-    uint32_t wait_ms = discovery_knows_many(d) ? CHECK_STAYED_MS : CHECK_MIN_MS;
-    wait_ms += discovery_chance(d, CHECK_SPREAD_MS);
+    uint32_t wait_ms = CHECK_MIN_MS + discovery_chance(d, CHECK_SPREAD_MS);
     l->check_at = mtime_add_ms(now, wait_ms);
     discovery_wake_links(d, l->check_at);
 }

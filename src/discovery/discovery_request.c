@@ -111,7 +111,7 @@ bool discovery_knows_few(const struct discovery *d)
     return d->book.peers.count < (size_t)d->outbound_target * FEW_TARGETS;
 }
 
-bool discovery_knows_many(const struct discovery *d)
+static bool knows_many(const struct discovery *d)
 {
     return d->book.peers.count >= (size_t)d->outbound_target * ENOUGH_TARGETS;
 }
@@ -121,8 +121,7 @@ bool discovery_knows_many(const struct discovery *d)
 static bool wants_more(const struct discovery *d)
 {
     return discovery_knows_few(d) ||
-           (discovery_outbound_count(d) < d->outbound_target &&
-            !discovery_knows_many(d));
+           (discovery_outbound_count(d) < d->outbound_target && !knows_many(d));
 }
 
 /*

@@ -201,30 +201,6 @@ static void test_large_answers(void **state)
     owner_stop(o);
 }
 
-/* A member that came is dialled back, so that it may be told to others.  Who
- * knows many waits until guests have gone: others dial them where they stay. */
-static void who_knows_many_dials_back_later(void **state)
-{
-    enum { TARGET = 2, MANY = 60 };
-
-    (void)state;
-    for (uint32_t known = 0; known <= MANY; known += MANY) {
-        struct owner o;
-        owner_start_with(&o,
-                         (struct discovery_config){.outbound_target = TARGET});
-        for (uint32_t n = 0; n < known; n++)
-            assert_int_equal(
-                owner_hear(&o, 100 + n, addr_n(100 + n), BOOK_EXCHANGE), OK);
-        owner_member(&o, 4, "/ip4/20.4.0.1/tcp/1", true);
-        owner_drain(&o);
-        owner_pass(&o, 3 * SECOND);
-        assert_int_equal(owner_count(&o, DISCOVERY_PROBE), known == 0);
-        owner_pass(&o, 12 * SECOND);
-        assert_int_equal(owner_count(&o, DISCOVERY_PROBE), known > 0);
-        owner_stop(&o);
-    }
-}
-
 /* Liars. ------------------------------------------------------------------- */
 
 /* The id of the request for peers that the core sent to @peer. */
@@ -726,7 +702,6 @@ int main(void)
         cmocka_unit_test(test_probe_of_other),
         cmocka_unit_test(test_probes_in_all),
         cmocka_unit_test(test_own_probe),
-        cmocka_unit_test(who_knows_many_dials_back_later),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
