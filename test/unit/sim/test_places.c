@@ -36,7 +36,7 @@ static struct sim_world *world_new(void)
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
         assert_int_equal(sim_world_set(w, pairs[i]), OK);
     for (uint32_t i = 0; i < MACHINES; i++) {
-        w->machines[i]->host.link_of.latency_ns = 20 * SIM_MS;
+        w->machines[i]->host.link_of.latency_ns = UINT64_C(20) * SIM_MS;
         assert_int_equal(sim_machine_start(w->machines[i], &fault), OK);
     }
     return w;
