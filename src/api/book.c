@@ -221,20 +221,10 @@ static json_t *json_ban(const struct ban *b)
 static const struct ban *ban_named(const struct bans *bans, const char *text)
 {
     struct ban_target target;
-    char wanted[BANS_TEXT_MAX];
-    char is[BANS_TEXT_MAX];
 
     if (ban_target_parse(bytes_str(text), &target) != OK)
         return NULL;
-    (void)ban_target_format(&target, wanted);
-    const struct ban *b = bans_next(bans, NULL);
-    while (b != NULL) {
-        (void)ban_target_format(&b->target, is);
-        if (strcmp(is, wanted) == 0)
-            break;
-        b = bans_next(bans, b);
-    }
-    return b;
+    return bans_get(bans, &target);
 }
 
 void handle_bans_list(struct request *q, struct mtime now)

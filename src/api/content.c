@@ -359,9 +359,9 @@ void handle_local_get(struct request *q, struct mtime now)
 
     if (!request_fields(q))
         return;
-    if (json_unpack_ex(q->body, &error, JSON_STRICT, "{s:s,s:s,s?:b,s?:b,s?:I}",
-                       "path", &path, "out", &out, "force", &force, "sync",
-                       &sync, "timeout_s", &timeout_s) != 0) {
+    if (json_unpack_ex(q->body, &error, 0, "{s:s,s:s,s?:b,s?:b,s?:I}", "path",
+                       &path, "out", &out, "force", &force, "sync", &sync,
+                       "timeout_s", &timeout_s) != 0) {
         reply_error(q, ERROR_BAD_REQUEST, "the request is not understood",
                     error.text);
         return;

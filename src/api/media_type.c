@@ -3,17 +3,14 @@
 #include <stddef.h>
 #include <string.h>
 
-static char lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
+#include "base/ascii.h"
 
 bool media_type_is(const char *text, const char *type)
 {
     const char *p = text + strspn(text, " \t");
     size_t i = 0;
 
-    while (type[i] != '\0' && lower(p[i]) == type[i])
+    while (type[i] != '\0' && ascii_lower((uint8_t)p[i]) == (uint8_t)type[i])
         i++;
     if (type[i] != '\0')
         return false;

@@ -6,6 +6,7 @@
 #include "api/openapi_words.h"
 #include "api/request.h"
 #include "api/routes.h"
+#include "base/ascii.h"
 #include "node/node.h"
 
 enum { PATH_TEXT_MAX = 128, STATUS_TEXT_MAX = 8 };
@@ -50,7 +51,7 @@ static void write_path(const struct route *route, struct strbuf *out)
 static void write_method(const struct route *route, struct strbuf *out)
 {
     for (const char *p = route->method; *p != '\0'; p++) {
-        uint8_t c = (uint8_t)(*p - 'A' + 'a');
+        uint8_t c = ascii_lower((uint8_t)*p);
         strbuf_add(out, (struct bytes){&c, 1});
     }
 }

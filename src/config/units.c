@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/ascii.h"
 #include "base/strbuf.h"
 
 enum {
@@ -36,11 +37,6 @@ static const struct unit time_units[] = {
     {"s", UINT64_C(1000)},     {"ms", UINT64_C(1)},
 };
 
-static uint8_t lower(uint8_t c)
-{
-    return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 static bool is_digit(uint8_t c)
 {
     return c >= '0' && c <= '9';
@@ -52,7 +48,7 @@ static bool is_word(struct bytes text, const char *name, size_t len)
     if (text.len != len)
         return false;
     for (size_t i = 0; i < len; i++) {
-        if (lower(text.p[i]) != lower((uint8_t)name[i]))
+        if (ascii_lower(text.p[i]) != ascii_lower((uint8_t)name[i]))
             return false;
     }
     return true;

@@ -190,6 +190,13 @@ static struct ban *find_key(const struct bans *b, const uint8_t *key,
     return ban_of(map_get(&b->entries, (struct bytes){.p = key, .len = len}));
 }
 
+static struct ban *find(const struct bans *b, const struct ban_target *target)
+{
+    uint8_t key[BANS_KEY_MAX];
+
+    return find_key(b, key, make_key(target, key));
+}
+
 static void touch(struct bans *b, struct ban *ban)
 {
     list_remove(&ban->dirty);
@@ -213,9 +220,8 @@ enum err bans_put(struct bans *b, const struct ban_target *target,
                   enum ban_kind kind, struct bytes reason, uint64_t expires_s,
                   uint64_t unix_s)
 {
-    uint8_t key[BANS_KEY_MAX];
     assert(target_ok(target));
-    struct ban *ban = find_key(b, key, make_key(target, key));
+    struct ban *ban = find(b, target);
     if (ban == NULL) {
         if (b->entries.count >= BANS_MAX)
             bans_expire(b, unix_s);
@@ -251,12 +257,17 @@ static void remove_entry(struct bans *b, struct ban *ban)
 
 enum err bans_remove(struct bans *b, const struct ban_target *target)
 {
-    uint8_t key[BANS_KEY_MAX];
-    struct ban *ban = find_key(b, key, make_key(target, key));
+    struct ban *ban = find(b, target);
     if (ban == NULL)
         return E_NOTFOUND;
     remove_entry(b, ban);
     return OK;
+}
+
+const struct ban *bans_get(const struct bans *b,
+                           const struct ban_target *target)
+{
+    return find(b, target);
 }
 
 static bool is_over(const struct ban *ban, uint64_t unix_s)

@@ -99,6 +99,10 @@ MUST_USE enum err bans_put(struct bans *b, const struct ban_target *target,
 /** bans_remove - E_NOTFOUND without such an entry. */
 MUST_USE enum err bans_remove(struct bans *b, const struct ban_target *target);
 
+/** bans_get - the entry with this very target, or NULL. */
+const struct ban *bans_get(const struct bans *b,
+                           const struct ban_target *target);
+
 /**
  * bans_find - the entry that decides about a peer at an address, or NULL.
  * @peer, @addr: NULL where unknown.

@@ -111,17 +111,13 @@ bool discovery_knows_few(const struct discovery *d)
     return d->book.peers.count < (size_t)d->outbound_target * FEW_TARGETS;
 }
 
-static bool knows_many(const struct discovery *d)
-{
-    return d->book.peers.count >= (size_t)d->outbound_target * ENOUGH_TARGETS;
-}
-
 /* Most of those that are known may be full: more are wanted while places are
  * not filled. */
 static bool wants_more(const struct discovery *d)
 {
     return discovery_knows_few(d) ||
-           (discovery_outbound_count(d) < d->outbound_target && !knows_many(d));
+           (discovery_outbound_count(d) < d->outbound_target &&
+            d->book.peers.count < (size_t)d->outbound_target * ENOUGH_TARGETS);
 }
 
 /*

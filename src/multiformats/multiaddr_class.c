@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/ascii.h"
 #include "multiformats/multiaddr.h"
 
 enum {
@@ -110,11 +111,6 @@ static const struct {
     {"test", MA_CLASS_UNROUTABLE},
 };
 
-static uint8_t to_lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
 /* Whether @name is @parent, which is in lower case, or below it. */
 static bool is_below(struct bytes name, struct bytes parent)
 {
@@ -122,7 +118,7 @@ static bool is_below(struct bytes name, struct bytes parent)
         return false;
     size_t skip = name.len - parent.len;
     for (size_t i = 0; i < parent.len; i++) {
-        if (to_lower(name.p[skip + i]) != parent.p[i])
+        if (ascii_lower(name.p[skip + i]) != parent.p[i])
             return false;
     }
     return skip == 0 || name.p[skip - 1] == '.';

@@ -28,6 +28,5 @@ void fault_set(struct fault *f, enum error_id id, const char *what,
 void fault_from_err(struct fault *f, enum err err, const char *what,
                     struct bytes where)
 {
-    /* That the disk is full says more than what could not be done. */
     fault_set(f, error_of_err(err), err == E_NOSPACE ? NULL : what, where);
 }

@@ -26,7 +26,8 @@ struct fault {
 void fault_set(struct fault *f, enum error_id id, const char *what,
                struct bytes where);
 
-/** fault_from_err - the nearest fault for @err (not OK) at @where. */
+/** fault_from_err - the nearest fault for @err (not OK) at @where; of a full
+ * disk in the table's words, which say more than @what. */
 void fault_from_err(struct fault *f, enum err err, const char *what,
                     struct bytes where);
 

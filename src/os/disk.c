@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/clock_ns.h"
 #include "os/const_cast.h"
 #include "os/disk_direct.h"
 #include "os/disk_pace.h"
@@ -154,23 +154,14 @@ static uint64_t len_of(uint64_t offset, const struct bytes *pieces,
     return offset <= INT64_MAX && len <= INT64_MAX - offset ? len : UINT64_MAX;
 }
 
-static uint64_t now_ns(void)
-{
-    enum { NS_PER_S = 1000 * 1000 * 1000 };
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* it is there on Linux */
-    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 static enum err write_direct(struct disk_file *f, uint64_t offset,
                              const struct bytes *pieces, size_t count,
                              uint64_t len)
 {
-    uint64_t begin_ns = now_ns();
+    uint64_t begin_ns = os_clock_ns(CLOCK_MONOTONIC);
     enum err err = disk_direct_write(f->fd, f->direct, offset, pieces, count);
 
-    disk_pace_note(&f->pace, len, now_ns() - begin_ns);
+    disk_pace_note(&f->pace, len, os_clock_ns(CLOCK_MONOTONIC) - begin_ns);
     return err;
 }
 

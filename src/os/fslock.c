@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/clock_ns.h"
 #include "os/errno_err.h"
 
 enum {
@@ -43,22 +44,15 @@ static enum err try_lock(int fd, bool exclusive)
     return errno == EWOULDBLOCK ? E_AGAIN : err_of_errno(errno);
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec t = {.tv_sec = 0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* it is there on Linux */
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / NS_PER_MS;
-}
-
 /* flock() itself cannot wait for a limited time. */
 static enum err lock_in_time(int fd, bool exclusive, uint32_t timeout_ms)
 {
     const struct timespec pause = {.tv_nsec = (long)TRY_MS * NS_PER_MS};
-    uint64_t end_ms = now_ms() + timeout_ms;
+    uint64_t end_ms = os_clock_ns(CLOCK_MONOTONIC) / NS_PER_MS + timeout_ms;
     enum err err = try_lock(fd, exclusive);
 
-    while (err == E_AGAIN && now_ms() < end_ms) {
+    while (err == E_AGAIN &&
+           os_clock_ns(CLOCK_MONOTONIC) / NS_PER_MS < end_ms) {
         (void)nanosleep(&pause, NULL); /* waking early does no harm */
         err = try_lock(fd, exclusive);
     }

@@ -1,10 +1,10 @@
 #include "os/loop.h"
 
 #include <assert.h>
-#include <time.h>
 #include <uv.h>
 
 #include "base/mem.h"
+#include "os/clock_ns.h"
 #include "os/errno_err.h"
 #include "os/timer_heap.h"
 
@@ -39,20 +39,12 @@ struct os_loop {
     struct list tasks;
 };
 
-enum { NS_PER_S = 1000 * 1000 * 1000, NS_PER_MS = 1000 * 1000 };
-
-static uint64_t clock_ns(clockid_t which)
-{
-    struct timespec t;
-    int failed = clock_gettime(which, &t);
-    assert(failed == 0);
-    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
+enum { NS_PER_MS = 1000 * 1000 };
 
 static struct mtime loop_now(struct os_loop *l)
 {
     if (!l->now_is_fresh) {
-        l->now.ns = clock_ns(CLOCK_MONOTONIC) - l->start_ns;
+        l->now.ns = os_clock_ns(CLOCK_MONOTONIC) - l->start_ns;
         l->now_is_fresh = true;
     }
     return l->now;
@@ -66,7 +58,7 @@ static struct mtime clock_now(struct clock *c)
 static uint64_t clock_unix_ms(struct clock *c)
 {
     (void)c; /* the wall clock is the machine's */
-    return clock_ns(CLOCK_REALTIME) / NS_PER_MS;
+    return os_clock_ns(CLOCK_REALTIME) / NS_PER_MS;
 }
 
 static void clock_set(struct clock *c, struct timer *t, struct mtime at)
@@ -181,7 +173,7 @@ enum err os_loop_open(struct os_loop **ret_loop)
     l->clock.unix_ms = clock_unix_ms;
     l->clock.set = clock_set;
     timer_heap_init(&l->timers);
-    l->start_ns = clock_ns(CLOCK_MONOTONIC);
+    l->start_ns = os_clock_ns(CLOCK_MONOTONIC);
     list_init(&l->work);
     list_init(&l->finals);
     list_init(&l->tasks);

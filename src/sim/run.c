@@ -432,25 +432,17 @@ static void add_dht(struct strbuf *out, const struct sim_dht_counts *c)
     add_field(out, "dht_lost", c->lost);
 }
 
-static uint64_t percent(uint64_t part, uint64_t of)
-{
-    return of == 0 ? 0 : 100 * part / of;
-}
-
 static void add_cost(struct strbuf *out, const struct sim_result *r,
                      const struct sim_cost *cost)
 {
     add_field(out, "real_ms", cost->real_ms);
     add_field(out, "cpu_ms", cost->cpu_ms);
     add_field(out, "peak_kib", cost->peak_kib);
-    add_field(out, "speed_percent", percent(r->virtual_ms, cost->real_ms));
     if (r->marked_ms == 0)
         return;
     add_field(out, "marked_virtual_ms", r->virtual_ms - r->marked_ms);
     add_field(out, "marked_real_ms", cost->marked_real_ms);
     add_field(out, "marked_cpu_ms", cost->marked_cpu_ms);
-    add_field(out, "marked_speed_percent",
-              percent(r->virtual_ms - r->marked_ms, cost->marked_real_ms));
 }
 
 void sim_result_json(const struct sim_result *r, const char *name,

@@ -137,6 +137,17 @@ static size_t accept_one(struct pair *p)
     return wire;
 }
 
+/* Who dials negotiates Noise, and the session is secured. */
+static void secure(struct peer *peer, bool plain)
+{
+    give(peer, BYTES_LIT("\x13/multistream/1.0.0\n\x07/noise\n"));
+    expect(peer, BYTES_LIT("\x13/multistream/1.0.0\n\x07/noise\n"));
+    give(peer, make_message(peer, plain));
+    take_message(peer);
+    give(peer, make_message(peer, plain));
+    noise_hs_split(&peer->hs, &peer->send, &peer->recv);
+}
+
 /* As kubo: TLS first, then Noise, muxer by the payload, all glued. */
 static void test_as_kubo_dials(void **state)
 {
@@ -178,12 +189,7 @@ static void test_muxer_by_multistream_inbound(void **state)
     struct pair *p = pair_new(NULL, 0, NULL);
     struct peer peer;
     peer_init(&peer, p, accept_one(p), true);
-    give(&peer, BYTES_LIT("\x13/multistream/1.0.0\n\x07/noise\n"));
-    expect(&peer, BYTES_LIT("\x13/multistream/1.0.0\n\x07/noise\n"));
-    give(&peer, make_message(&peer, true));
-    take_message(&peer);
-    give(&peer, make_message(&peer, true));
-    noise_hs_split(&peer.hs, &peer.send, &peer.recv);
+    secure(&peer, true);
     assert_null(pair_find(p, 1, SWARM_CONNECTED));
     seal(&peer, BYTES_LIT("\x13/multistream/1.0.0\n\x0d/mplex/6.7.0\n"));
     assert_true(bytes_eq(open_next(&peer),
@@ -332,16 +338,11 @@ static void test_altered_on_the_way(void **state)
     struct pair *p = pair_new(NULL, 0, NULL);
     struct peer peer;
     peer_init(&peer, p, accept_one(p), true);
-    give(&peer, BYTES_LIT("\x13/multistream/1.0.0\n\x07/noise\n"));
-    expect(&peer, BYTES_LIT("\x13/multistream/1.0.0\n\x07/noise\n"));
-    give(&peer, make_message(&peer, false));
-    take_message(&peer);
-    give(&peer, make_message(&peer, false));
-    noise_hs_split(&peer.hs, &peer.send, &peer.recv);
+    secure(&peer, false);
     assert_non_null(pair_find(p, 1, SWARM_CONNECTED));
     uint8_t frame[64];
-    struct bytes plain = BYTES_LIT("some bytes");
-    size_t len = noise_seal(&peer.send, &plain, 1, frame);
+    struct bytes bytes = BYTES_LIT("some bytes");
+    size_t len = noise_seal(&peer.send, &bytes, 1, frame);
     frame[len / 2] ^= 1;
     give(&peer, (struct bytes){.p = frame, .len = len});
     struct pair_event *e = pair_find(p, 1, SWARM_FAULT);
