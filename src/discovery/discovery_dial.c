@@ -13,6 +13,7 @@ enum {
     RETRY_WANTED_MS = 5 * 60 * 1000, /* at most, of manual, bootstrap peers */
     TURNED_MS = 60 * 1000,           /* of who let us go again */
     TURNED_DOUBLINGS = 6,
+    SETTLED_MS = 15 * 1000, /* full nodes let go of guests before */
     SCAN_MS = 200, /* between looks through the book; and 1 ms for each peer */
     IDLE_MS = 60 * 1000,      /* until the next, when none fits */
     DIAL_LOST_MS = 60 * 1000, /* when the owner says nothing */
@@ -122,11 +123,37 @@ void discovery_turned_away(struct discovery *d, struct book_peer *p,
         return;
     if (d->turned < TURNED_DOUBLINGS)
         d->turned++;
-    /* Where most are full it takes many dials to find a place, and each of them
-     * costs somebody else's: without haste when enough are connected. */
-    bool some = discovery_outbound_count(d) > d->outbound_target / 2;
-    uint32_t calm_ms = (uint32_t)MS_PER_S << (some ? d->turned : d->turned / 2);
-    d->calm_until = mtime_add_ms(now, discovery_jitter(d, calm_ms));
+    d->turned_at = now;
+    d->calm_ms = discovery_jitter(d, MS_PER_S);
+}
+
+/* Outbound links where we are no guest any more. */
+static uint32_t settled_count(const struct discovery *d, struct mtime now)
+{
+    uint32_t count = 0;
+    map_for_each (it, &d->links) {
+        const struct link *l = container_of(it, struct link, node);
+        count += discovery_is_outbound(l) &&
+                 mtime_ms_since(l->since, now) >= SETTLED_MS;
+    }
+    return count;
+}
+
+/*
+ * When the next place may be filled.  Where most are full it takes many dials
+ * to find one, and each of them costs somebody else's: the more are connected,
+ * the less haste.
+ */
+static struct mtime calm_until(const struct discovery *d, struct mtime now)
+{
+    uint32_t doublings = d->turned;
+    if (discovery_outbound_count(d) >= d->outbound_target)
+        return MTIME_NEVER;
+    if (d->links.count == 0)
+        doublings = 0;
+    else if (settled_count(d, now) <= d->outbound_target / 2)
+        doublings /= 2;
+    return mtime_add_ms(d->turned_at, d->calm_ms << doublings);
 }
 
 static void dial(struct discovery *d, struct book_peer *p, bool feeler,
@@ -261,9 +288,8 @@ static void dial_some(struct discovery *d, struct mtime now)
         member_count(d) == 0 ||
         d->book.peers.count < (size_t)d->outbound_target * FEW_TARGETS;
     while (d->dial_count < DISCOVERY_DIALS_MAX) {
-        bool enough = discovery_outbound_count(d) >= d->outbound_target;
-        struct mtime calm = enough ? MTIME_NEVER : d->calm_until;
-        s.only_manual = enough || !mtime_reached(now, calm);
+        struct mtime calm = calm_until(d, now);
+        s.only_manual = !mtime_reached(now, calm);
         if (s.only_manual && d->book.manual_count == 0) {
             d->dial_at = mtime_min(d->dial_at, calm);
             return;

@@ -155,10 +155,11 @@ struct discovery {
     struct sealed sealed[REACHES];
 
     struct mtime dial_at;
-    struct mtime scan_at;    /* no earlier scan of the book */
-    struct mtime way_in_at;  /* no earlier dial of another bootstrap peer */
-    struct mtime calm_until; /* no earlier dial to fill a place */
-    uint32_t turned;         /* peers that let us go, of late */
+    struct mtime scan_at;   /* no earlier scan of the book */
+    struct mtime way_in_at; /* no earlier dial of another bootstrap peer */
+    struct mtime turned_at; /* when somebody let us go last */
+    uint32_t turned;        /* peers that did, of late */
+    uint32_t calm_ms;       /* from then on; doubled so often, or less */
     struct mtime links_at;
     struct mtime trim_at; /* to look whether there are too many links */
     struct mtime round_at;

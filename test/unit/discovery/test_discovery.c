@@ -629,6 +629,49 @@ static void test_turned_away(void **state)
     }
 }
 
+/* Whom many have let go dials others the sooner, the fewer are connected; one
+ * that has just come does not count as much: we may be its guest. */
+static void test_haste(void **state)
+{
+    struct owner *o = *state;
+    enum { SOME = DISCOVERY_OUTBOUND_TARGET / 2 + 1, AWAY = 40, OTHER = 60 };
+    static const struct {
+        uint32_t settled;
+        uint32_t young;
+        int least_ms;
+        int most_ms;
+    } rows[] = {
+        {SOME, 0, 40 * SECOND, 100 * SECOND},
+        {SOME - 1, 1, 4 * SECOND, 15 * SECOND},
+        {0, SOME, 4 * SECOND, 15 * SECOND},
+        {0, 0, 0, 2 * SECOND},
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        owner_start(o);
+        for (uint32_t n = 0; n < rows[i].settled; n++)
+            owner_connect(o, n, addr_n(n), false);
+        owner_pass(o, 20 * SECOND);
+        for (uint32_t n = AWAY; n < AWAY + 8; n++) {
+            struct peer_id id = id_of(n);
+            assert_int_equal(owner_hear(o, n, addr_n(n), BOOK_EXCHANGE), OK);
+            owner_connect(o, n, addr_n(n), false);
+            discovery_on_disconnected(o->d, &id, o->now);
+        }
+        for (uint32_t n = 0; n < rows[i].young; n++)
+            owner_connect(o, SOME + n, addr_n(SOME + n), false);
+        assert_int_equal(owner_hear(o, OTHER, addr_n(OTHER), BOOK_EXCHANGE),
+                         OK);
+        int passed_ms = 0;
+        while (owner_count(o, DISCOVERY_DIAL) == 0) {
+            owner_pass(o, SECOND / 4);
+            passed_ms += SECOND / 4;
+            assert_true(passed_ms <= rows[i].most_ms);
+        }
+        assert_true(passed_ms >= rows[i].least_ms);
+        owner_stop(o);
+    }
+}
+
 /* Limits that do not fit together are made to. */
 static void test_small_limits(void **state)
 {
@@ -913,6 +956,7 @@ int main(void)
         cmocka_unit_test(test_used),
         cmocka_unit_test(test_passing),
         cmocka_unit_test(test_turned_away),
+        cmocka_unit_test(test_haste),
         cmocka_unit_test(test_small_limits),
         cmocka_unit_test(test_candidates),
         cmocka_unit_test(test_damaged_record),
