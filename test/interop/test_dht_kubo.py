@@ -163,3 +163,26 @@ def a_part_is_completed_by_the_root(t):
     wait_for(lambda: in_our_table(ours, hub.peer_id), 20, "ours has the hub")
     ours.ok("get", cid, "-o", t.path("out"), "--timeout", "20s")
     same_tree(t.path("out"), folder)
+
+
+@test(needs=["kubo"])
+def an_object_while_its_owner_is_off(t):
+    """Two of ours keep an object of a third, which is switched off: a kubo
+    that knows only another kubo finds the holders and fetches it."""
+    near, far = kubo_of_dht(t, "near"), kubo_of_dht(t, "far")
+    far.connect(near)
+    wait_for(lambda: in_table_of_kubo(near, far.peer_id), 20, "kubos met")
+    owner = t.node("owner").start("--set", "network.ipfs_dht=lan")
+    holders = [t.node(name).start("--set", "network.ipfs_dht=lan",
+                                  "--bootstrap", owner.address)
+               for name in ("one", "two")]
+    for node in (owner, *holders):
+        meet(node, near)
+    path = trees.random_file(t.path("file"), 4, 3_000_000)
+    cid = owner.lines("add", "--copies", 2, "--wait", "safe", path)[-1]["cid"]
+    owner.stop()
+    wanted = {node.peer_id for node in holders}
+    wait_for(lambda: wanted <= set(found_by_kubo(far, "findprovs", cid)), 60,
+             "kubo finds the holders")
+    far.ok("get", "-o", t.path("out"), cid, timeout=60)
+    check(trees.same_files(path, t.path("out")), "kubo got another file")
