@@ -37,7 +37,7 @@ def random_file(bench, name, size):
 
 def small_files(bench, count, size):
     """A folder of small files; made once."""
-    folder = bench.folder / "small"
+    folder = bench.folder / "small-files"
     if not folder.exists():
         for start in range(0, count, 100):
             part = folder / f"{start // 100:04}"

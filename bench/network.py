@@ -183,7 +183,7 @@ def copies(bench):
 
 def first_byte(bench):
     """time to the first byte over a line of 100 ms, in round trips"""
-    path = random_file(bench, "small", MIB)
+    path = bench.folder / "first-byte"
     source = fresh(bench, "source").start(*ALONE)
     wire = Wire(source.port, delay_s=DELAY_S)
 
@@ -210,7 +210,7 @@ def first_byte(bench):
         source.stop()
         bench.drop("source")
     bench.report(samples, [
-        Row("cat of a connected peer's", "xmbl", "trips", None, 2.5, False)])
+        Row("cat of a connected peer's", "xmbl", "trips", None, 2, False)])
 
 
 def conns(bench):

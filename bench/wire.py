@@ -19,7 +19,8 @@ class Wire:
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self.port = None
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
         self._ready.wait()
 
     def _run(self):
@@ -29,6 +30,13 @@ class Wire:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
+        server.close()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(
+            asyncio.gather(*left, return_exceptions=True))
+        self._loop.close()
 
     async def _accept(self, reader, writer):
         try:
@@ -36,8 +44,12 @@ class Wire:
         except OSError:  # the node is gone
             writer.close()
             return
-        await asyncio.gather(self._pass(reader, back, None),
-                             self._pass(there, writer, self._rate))
+        try:
+            await asyncio.gather(self._pass(reader, back, None),
+                                 self._pass(there, writer, self._rate))
+        except asyncio.CancelledError:  # closed; asyncio would complain of it
+            back.close()
+            writer.close()
 
     async def _pass(self, reader, writer, rate):
         queue = asyncio.Queue(4 if rate else 64)
@@ -73,5 +85,6 @@ class Wire:
         return f"/ip4/127.0.0.1/tcp/{self.port}/p2p/{node.peer_id}"
 
     def close(self):
-        """Forward nothing any more."""
+        """End the connections and forward nothing any more."""
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
