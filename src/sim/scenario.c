@@ -122,7 +122,7 @@ static const struct sim_scenario table[] = {
                 "set all logging.level=warning\n"
                 "set all network.outbound=8\n"
                 "set all network.connections_max=28\n"
-                "calm 5\n"
+                "calm 6\n"
                 "found 98%\n"
                 "at 0s start 0-119 over 30s\n"
                 "at 3m mark\n"
@@ -130,7 +130,7 @@ static const struct sim_scenario table[] = {
                 "random 120 from 3m to 9m lookup any\n"
                 "at 6m start 120-139\n"
                 "at 390s expect 120-139 peers 1\n"
-                "at 8m expect 120-139 peers 3\n"
+                "at 8m expect 120-139 peers 2\n"
                 "random 12 from 3m to 5m kill any for 30s\n",
         .seeds = 5,
     },
