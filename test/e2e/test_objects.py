@@ -152,6 +152,42 @@ def holders_go_on_without_the_owner(t):
     check(sources <= {node.peer_id for node in keeping}, got)
 
 
+def is_read_by_a_newcomer(t, known, cid, path):
+    """Who was never there fetches the file and has the same."""
+    late = start(t.node("late"), known)
+    late.ok("get", cid, "-o", t.path("out"), "--timeout", "20s")
+    check(trees.same_files(path, t.path("out")), "the file differs")
+
+
+@test
+def holders_die_one_after_another(t):
+    """Without the owner all who kept it first die, with time for repair
+    between."""
+    nodes = network(t, 7)
+    owner, left = nodes[0], nodes[1:]
+    cid, path = add_safe(t, owner, 3)
+    owner.stop()
+    for gone in holders(left, cid):
+        gone.kill()
+        left.remove(gone)
+        wait_holders(left, cid, 3)
+    is_read_by_a_newcomer(t, left[0], cid, path)
+
+
+@test
+def two_of_three_die_at_once(t):
+    """Without the owner, too: the third makes the copies again."""
+    nodes = network(t, 7)
+    owner, left = nodes[0], nodes[1:]
+    cid, path = add_safe(t, owner, 3)
+    owner.stop()
+    for gone in holders(left, cid)[:2]:
+        gone.kill()
+        left.remove(gone)
+    wait_holders(left, cid, 3)
+    is_read_by_a_newcomer(t, left[0], cid, path)
+
+
 @test
 def rm_ends_it_everywhere(t):
     """After rm nobody keeps it, and gc removes the blocks of all."""
