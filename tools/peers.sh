@@ -50,6 +50,7 @@ GO_MOD
 # The stamp tells a whole installation from one that was cut short.
 get_helia() {
     helia=$peers/helia
+    command -v node >/dev/null || cannot 'helia: there is no node'
     [ ! -f "$helia/node_modules/.package-lock.json" ] ||
         [ ! -d "$helia/node_modules/@helia/bitswap" ] ||
         [ ! -d "$helia/node_modules/helia" ] || return 0
