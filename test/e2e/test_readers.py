@@ -165,7 +165,7 @@ def readers_after_a_kill(t):
     stored = node.stored_bytes()
     killed = node.begin("add", "-Q",
                         trees.random_file(t.path("more"), 2, 200_000_000))
-    wait_for(lambda: node.stored_bytes() > stored + 20_000_000, 20,
+    wait_for(lambda: node.stored_bytes() > stored + 60_000_000, 20,
              "some of it")
     killed.kill()
     with node.segments()[-1].open("ab") as file:
@@ -179,7 +179,8 @@ def readers_after_a_kill(t):
     blocks = node.lines("block", "ls")
     same_state(node.path, before, "readers")
     named = sum(block["bytes"] for block in blocks)
-    check(named > 0.9 * node.stored_bytes() > stored + 18_000_000,
+    # Two writes of 8 MiB may have been under way, the first cut short.
+    check(named > node.stored_bytes() - 18_000_000 > stored + 40_000_000,
           f"{named} bytes are listed of {node.stored_bytes()}")
     cids = [block["cid"] for block in blocks]
     equal(cids, sorted(set(cids), key=dag.binary), "their order")
