@@ -153,7 +153,7 @@ def network_of(bench, count, *settings):
 def copies(bench):
     """add of 100 MB with three copies on five daemons"""
     size = bench.size(COPIES_BYTES)
-    found = network_of(bench, 5)
+    found = network_of(bench, 5, "--set", "storage.offer=8GB")
 
     def add(number, *args):
         path = random_file(bench, f"file-{number}-{len(args)}-"

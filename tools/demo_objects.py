@@ -48,8 +48,10 @@ class Survival:
         """They find each other; only the first one's address is told."""
         self.screen.step("Five nodes find each other")
         start = time.monotonic()
+        # Of itself a node offers a tenth of what is free on its disk.
         settings = ("--set", f"storage.repair_grace={GRACE_S}s",
-                    "--set", f"storage.audit_interval={AUDIT_S}s")
+                    "--set", f"storage.audit_interval={AUDIT_S}s",
+                    "--set", "storage.offer=2GB")
         first = self.nodes[0]
         for node in self.nodes:
             node.ok("init")

@@ -24,6 +24,8 @@ static json_t *json_holder(const struct keeper_holder_status *h)
     if (h->last_verified_ms > 0)
         json_object_set_new(v, "last_verified",
                             json_time_ms(h->last_verified_ms));
+    if (h->refusal != NULL)
+        json_object_set_new(v, "reason", json_string(h->refusal));
     if (h->until_ms > 0)
         json_object_set_new(v, "until", json_time_ms(h->until_ms));
     if (h->state == KEEPER_HOLDER_PULLING) {

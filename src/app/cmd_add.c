@@ -361,7 +361,8 @@ static void print_summary(struct cli *cli, const struct adding *a)
     else if (strcmp(a->state, "partial") == 0)
         output_message(cli,
                        "It is partial: %llu of %llu copies; the daemon "
-                       "completes them later.",
+                       "completes them later.  `xmbl objects status` says "
+                       "who refused.",
                        (unsigned long long)a->stored,
                        (unsigned long long)a->wanted);
     else

@@ -81,6 +81,28 @@ static void print_field(const char *name, const json_t *object,
     output_text("\n");
 }
 
+/* What a holder's word of refusal means for who reads it; other words are
+ * shown as they are. */
+static const char *reason_text(const char *word)
+{
+    static const char *const texts[][2] = {
+        {"space", "refused, it has no room"},
+        {"quota", "refused, it keeps as much as it wants of one owner or of "
+                  "one network (storage.offer there)"},
+        {"banned", "refused, it has banned this node or the owner"},
+        {"busy", "refused, it is busy; asked again soon"},
+        {"leaving", "refused, it is about to leave"},
+        {"sources", "could not get the blocks"},
+        {"unreachable", "could not be reached"},
+    };
+
+    for (size_t i = 0; i < countof(texts); i++) {
+        if (strcmp(word, texts[i][0]) == 0)
+            return texts[i][1];
+    }
+    return word;
+}
+
 static void print_holders(const json_t *object)
 {
     const json_t *holders = json_object_get(object, "holders");
@@ -101,6 +123,10 @@ static void print_holders(const json_t *object)
             char size[32];
             output_text(", has ");
             output_text(output_size(size, answer_u64(h, "pulled_bytes", 0)));
+        }
+        if (answer_has(h, "reason")) {
+            output_text(": ");
+            output_escaped(reason_text(answer_text(h, "reason")));
         }
         output_text("\n");
     }

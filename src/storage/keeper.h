@@ -112,6 +112,8 @@ struct keeper_holder_status {
     uint64_t until_ms;         /* unix: its receipt ends; 0: no receipt */
     uint64_t pulled_bytes;     /* PULLING: as last heard; a copy: all */
     uint64_t pulled_blocks;
+    const char *refusal; /* FAILED: the word with which it refused, constant;
+                            "unreachable"; NULL where it did not */
 };
 
 /** enum keeper_role - what this node is to an object. */

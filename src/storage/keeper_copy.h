@@ -112,6 +112,7 @@ struct keeper_chore {
     struct keeper_verify *verify;
     struct mtime silent_since;
     struct mtime retry_at;  /* FAILED: may be asked again */
+    const char *refusal;    /* FAILED: why it refused; else NULL */
     struct mtime update_at; /* next try to give it the newer record */
     struct mtime tell_at;   /* not told before; lies ahead for a while where
                                its sets went on to lack one of ours */

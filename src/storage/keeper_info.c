@@ -201,6 +201,8 @@ static void list_holders(const struct keeper_object *o, struct keeper_status *s)
         h->since_ms = UINT64_C(1000) * c->since_s;
         h->last_verified_ms = UINT64_C(1000) * c->verified_s;
         h->until_ms = c->has_receipt ? UINT64_C(1000) * c->until_s : 0;
+        if (c->state == KEEPER_HOLDER_FAILED)
+            h->refusal = keeper_chore_look(c)->refusal;
         list_progress(o, c, h);
     }
 }

@@ -25,6 +25,7 @@ void keeper_lost_copy(struct keeper *k, struct keeper_copy *c,
         return;
     keeper_copy_set(k, c, KEEPER_HOLDER_FAILED);
     keeper_chore(c)->retry_at = keeper_after(k, retry_ms);
+    keeper_chore(c)->refusal = NULL;
     c->has_receipt = false;
     c->hearsay = false;
     c->updating = false;

@@ -300,9 +300,11 @@ void keeper_on_no_accept(struct keeper *k, struct keeper_task *t,
         c->updating = false;
         keeper_chore(c)->update_at = keeper_after(k, k->config.grace_ms / 4);
     } else if (c != NULL && c->state == KEEPER_HOLDER_OFFERED) {
-        keeper_tell(k, KEEPER_EVENT_REFUSED, o, t->peer)->reason =
+        const char *why =
             answered ? storage_reason_name(reason) : "unreachable";
+        keeper_tell(k, KEEPER_EVENT_REFUSED, o, t->peer)->reason = why;
         keeper_lost_copy(k, c, retry_after(k, reason));
+        keeper_chore(c)->refusal = why;
     }
     if (answered && k->in->record.len > 0)
         (void)keeper_merge_record(k, o, k->in->record, t->peer);

@@ -14,8 +14,9 @@ import trees
 from processes import Failure, wait_for
 from xmbltest import check, equal, test
 
+# What a node offers by itself depends on the disk of the machine.
 FAST = ("--set", "storage.repair_grace=2s", "--set",
-        "storage.audit_interval=1s")
+        "storage.audit_interval=1s", "--set", "storage.offer=8GB")
 SECONDS = 40  # in which things settle; a busy machine is slow
 
 
@@ -240,6 +241,28 @@ def too_few_nodes_is_partial(t):
     more = start(t.node("more"), owner)
     told = wait_state(owner, cid, "stored", "verified", "safe")
     check(more.peer_id in [one["peer"] for one in told["holders"]], told)
+
+
+@test
+def a_refusal_is_told_with_its_reason(t):
+    """Of an object that is more than holders take of one owner each is named
+    with that, and the object waits for others."""
+    nodes = network(t, 2)
+    small = t.node("small").start("--set", "storage.offer=8MB", "--bootstrap",
+                                  nodes[0].address)
+    nodes[1].stop()
+    path = trees.random_file(t.path("file"), t.seed, 2_000_000)
+    result = nodes[0].ok("add", "--copies", 1, path)
+    check("0 of 1" in result.err and "objects status" in result.err, result)
+    cid = result.out.split()[1].decode()
+    wait_for(lambda: [(one["peer"], one["state"], one.get("reason"))
+                      for one in status(nodes[0], cid)["holders"]] ==
+             [(small.peer_id, "failed", "quota")], SECONDS, "it refuses")
+    told = nodes[0].ok("objects", "status", cid).text
+    check("storage.offer there" in told, told)
+    start(nodes[1])
+    nodes[1].connect(nodes[0])
+    wait_holders([nodes[1]], cid, 1)
 
 
 @test
