@@ -153,6 +153,14 @@ def holders_go_on_without_the_owner(t):
     check(sources <= {node.peer_id for node in keeping}, got)
 
 
+def without_its_owner(t):
+    """Six nodes, three of which keep an object; its owner is switched off."""
+    owner, *others = network(t, 7)
+    cid, path = add_safe(t, owner, 3)
+    owner.stop()
+    return others, cid, path
+
+
 def is_read_by_a_newcomer(t, known, cid, path):
     """Who was never there fetches the file and has the same."""
     late = start(t.node("late"), known)
@@ -164,10 +172,7 @@ def is_read_by_a_newcomer(t, known, cid, path):
 def holders_die_one_after_another(t):
     """Without the owner all who kept it first die, with time for repair
     between."""
-    nodes = network(t, 7)
-    owner, left = nodes[0], nodes[1:]
-    cid, path = add_safe(t, owner, 3)
-    owner.stop()
+    left, cid, path = without_its_owner(t)
     for gone in holders(left, cid):
         gone.kill()
         left.remove(gone)
@@ -178,10 +183,7 @@ def holders_die_one_after_another(t):
 @test
 def two_of_three_die_at_once(t):
     """Without the owner, too: the third makes the copies again."""
-    nodes = network(t, 7)
-    owner, left = nodes[0], nodes[1:]
-    cid, path = add_safe(t, owner, 3)
-    owner.stop()
+    left, cid, path = without_its_owner(t)
     for gone in holders(left, cid)[:2]:
         gone.kill()
         left.remove(gone)
